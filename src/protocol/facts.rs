@@ -1,0 +1,250 @@
+//! All that a decision may read of a request.
+
+use super::host::normal_host;
+pub(crate) use super::path::Oddities;
+use super::path::{normal_path, normal_text};
+use crate::error::{Reason, Rejected};
+use http::header::{COOKIE, HOST, HeaderName};
+use http::{HeaderMap, Method, Uri};
+use std::borrow::Cow;
+
+/// All that a decision may read of a request, each thing in one normal spelling.
+///
+/// Made from an HTTP request by [`Facts::http`], or by hand for any other request:
+///
+/// ```
+/// use contraflow::Facts;
+///
+/// let request = http::Request::get("http://Shop.Example.:8080/cart/7").body(())?;
+/// let facts = Facts::http(&request)?;
+/// assert_eq!(facts.host(), Some("shop.example"));
+///
+/// let facts = Facts::path("orders.create").with_key(b"tenant-4");
+/// assert_eq!(facts.host(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    host: Option<Cow<'a, str>>,
+    path: Cow<'a, str>,
+    oddities: Oddities,
+    query: Option<&'a str>,
+    method: Option<&'a Method>,
+    headers: Option<&'a HeaderMap>,
+    key: Option<&'a [u8]>,
+}
+
+impl<'a> Facts<'a> {
+    /// The facts of a request that is not HTTP: a path or operation name, taken as it stands.
+    ///
+    /// A leading slash is optional: `orders/create` and `/orders/create` match alike.
+    pub fn path(path: &'a str) -> Self {
+        Facts {
+            host: None,
+            path: Cow::Borrowed(path),
+            oddities: Oddities::NONE,
+            query: None,
+            method: None,
+            headers: None,
+            key: None,
+        }
+    }
+
+    /// The facts of an HTTP request.
+    ///
+    /// The host is the URI's, else the `Host` header's; lower case, without port and trailing dot. A request without
+    /// either has no host, and only routes without a host condition can match it.
+    ///
+    /// # Errors
+    /// [`Reason::BadHost`] for a host that is not plainly a host name or is given twice, [`Reason::HostMismatch`] when
+    /// the URI and the header name different hosts. Paths that have two readings are refused later, by a table that
+    /// does not allow them.
+    ///
+    /// ```
+    /// use contraflow::{Facts, error::Reason};
+    ///
+    /// let request = http::Request::get("http://good.example/").header("host", "evil.example").body(())?;
+    /// assert_eq!(Facts::http(&request).unwrap_err().reason(), Reason::HostMismatch);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[inline]
+    pub fn http<B>(request: &'a http::Request<B>) -> Result<Self, Rejected> {
+        let uri = request.uri();
+        let headers = request.headers();
+        let (path, oddities) = normal_path(uri.path());
+        Ok(Facts {
+            host: http_host(uri, headers).map_err(Rejected::new)?,
+            path,
+            oddities,
+            query: uri.query(),
+            method: Some(request.method()),
+            headers: Some(headers),
+            key: None,
+        })
+    }
+
+    /// The same facts with a host, which is brought into its normal spelling.
+    ///
+    /// # Errors
+    /// [`Reason::BadHost`] when it is not plainly a host name.
+    pub fn with_host(mut self, host: &'a str) -> Result<Self, Rejected> {
+        self.host = Some(normal_host(host).map_err(Rejected::new)?.0);
+        Ok(self)
+    }
+
+    /// The same facts with a method.
+    pub fn with_method(mut self, method: &'a Method) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// The same facts with headers.
+    pub fn with_headers(mut self, headers: &'a HeaderMap) -> Self {
+        self.headers = Some(headers);
+        self
+    }
+
+    /// The same facts with a query, without its question mark.
+    pub fn with_query(mut self, query: &'a str) -> Self {
+        self.query = Some(query);
+        self
+    }
+
+    /// The same facts with the caller's sticky key, for routes that stick to [`KeySource::Caller`].
+    ///
+    /// [`KeySource::Caller`]: crate::table::KeySource::Caller
+    pub fn with_key(mut self, key: &'a [u8]) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The host in its normal spelling, if the request names one.
+    #[inline]
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// The path as it is matched.
+    #[inline]
+    pub fn matched_path(&self) -> &str {
+        &self.path
+    }
+
+    /// The method, if the protocol has any.
+    #[inline]
+    pub fn method(&self) -> Option<&Method> {
+        self.method
+    }
+
+    #[inline]
+    pub(crate) fn oddities(&self) -> Oddities {
+        self.oddities
+    }
+
+    /// The values of a header, in the order they came; none when there are no headers.
+    #[inline]
+    pub(crate) fn header<'n>(&self, name: &'n HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let lines = self.headers.into_iter().flat_map(move |headers| headers.get_all(name));
+        lines.map(http::HeaderValue::as_bytes)
+    }
+
+    /// The values of a query parameter in their normal spelling, in the order they came; a parameter without `=` has an
+    /// empty value.
+    #[inline]
+    pub(crate) fn parameter<'n>(&self, name: &'n str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'n> {
+        let pairs = self.query.into_iter().flat_map(|query| query.split('&'));
+        pairs.filter_map(move |pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (!pair.is_empty() && normal_text(key) == name).then(|| normal_text(value))
+        })
+    }
+
+    /// The value of a cookie (RFC 6265, 5.4): the first of that name in any `Cookie` header.
+    #[inline]
+    pub(crate) fn cookie(&self, name: &str) -> Option<&'a [u8]> {
+        self.header(&COOKIE).flat_map(|line| line.split(|&byte| byte == b';')).find_map(|pair| {
+            let pair = pair.trim_ascii_start();
+            let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            Some(value.trim_ascii_end())
+        })
+    }
+
+    /// The key that the caller gave.
+    #[inline]
+    pub(crate) fn key(&self) -> Option<&'a [u8]> {
+        self.key
+    }
+}
+
+/// The one host of a request: from the URI, else from `Host`; both must agree.
+#[inline]
+fn http_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<Cow<'a, str>>, Reason> {
+    let mut lines = headers.get_all(HOST).iter();
+    let header = match lines.next() {
+        None => None,
+        // Two Host lines are two readings, even when they are alike (RFC 9112, 3.2).
+        Some(_) if lines.next().is_some() => return Err(Reason::BadHost),
+        Some(line) => Some(line.to_str().map_err(|_| Reason::BadHost)?),
+    };
+    // An empty Host is how a client says that the target has no authority (RFC 9110, 7.2).
+    let header = header.map(str::trim).filter(|line| !line.is_empty());
+    match (uri.authority(), header) {
+        (None, None) => Ok(None),
+        (Some(authority), None) => Ok(Some(normal_host(authority.as_str())?.0)),
+        (None, Some(line)) => Ok(Some(normal_host(line)?.0)),
+        (Some(authority), Some(line)) => {
+            let (host, port) = normal_host(authority.as_str())?;
+            let (other, other_port) = normal_host(line)?;
+            let ports_differ = matches!((port, other_port), (Some(one), Some(other)) if one != other);
+            if host != other || ports_differ { Err(Reason::HostMismatch) } else { Ok(Some(host)) }
+        }
+    }
+}
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn host_of(uri: &str, hosts: &[&[u8]]) -> Result<Option<String>, Reason> {
+        let mut request = Request::get(uri).body(()).unwrap();
+        for host in hosts {
+            request.headers_mut().append(HOST, http::HeaderValue::from_bytes(host).unwrap());
+        }
+        Facts::http(&request).map(|facts| facts.host().map(String::from)).map_err(|rejected| rejected.reason())
+    }
+
+    #[test]
+    fn the_host_is_the_uris_else_the_headers() {
+        assert_eq!(host_of("http://a.example/x", &[]), Ok(Some("a.example".into())));
+        assert_eq!(host_of("/x", &[b"A.example:80"]), Ok(Some("a.example".into())));
+        assert_eq!(host_of("http://a.example/x", &[b"a.example.:80"]), Ok(Some("a.example".into())));
+        assert_eq!(host_of("/x", &[]), Ok(None));
+        assert_eq!(host_of("/x", &[b""]), Ok(None));
+    }
+
+    #[test]
+    fn what_names_two_hosts_or_none_plainly_is_refused() {
+        assert_eq!(host_of("http://a.example/x", &[b"b.example"]), Err(Reason::HostMismatch));
+        assert_eq!(host_of("http://a.example:1/x", &[b"a.example:2"]), Err(Reason::HostMismatch));
+        assert_eq!(host_of("/x", &[b"a.example", b"a.example"]), Err(Reason::BadHost));
+        assert_eq!(host_of("/x", &[b"caf\xe9.example"]), Err(Reason::BadHost));
+        assert_eq!(host_of("http://good@evil.example/x", &[]), Err(Reason::BadHost));
+    }
+
+    #[test]
+    fn cookies_and_parameters_are_found_by_their_whole_name() {
+        let request = Request::get("/x?us%65r=7&xuser=8&flag&user=9")
+            .header("cookie", "xuser=1; user=2;other=3")
+            .header("cookie", "late=4")
+            .body(())
+            .unwrap();
+        let facts = Facts::http(&request).unwrap();
+        assert_eq!(facts.cookie("user"), Some(&b"2"[..]));
+        assert_eq!(facts.cookie("late"), Some(&b"4"[..]));
+        assert_eq!(facts.cookie("use"), None);
+        assert_eq!(facts.parameter("user").collect::<Vec<_>>(), ["7", "9"]);
+        assert_eq!(facts.parameter("flag").collect::<Vec<_>>(), [""]);
+        assert_eq!(facts.parameter("").count(), 0);
+    }
+}

@@ -1,0 +1,76 @@
+//! Atomics, the one lock and the one swappable cell: std's, or loom's under `--cfg contraflow_loom`.
+//!
+//! Everything shared goes through here, so that what loom checks is what runs, and so that the cell's strategy can
+//! change in one place (`arc-swap` had memory-safety fixes up to 1.9.5; older versions are refused by `Cargo.toml`).
+
+#[cfg(contraflow_loom)]
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+#[cfg(not(contraflow_loom))]
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+#[expect(clippy::disallowed_types, reason = "the one place that names the lock")]
+use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError, TryLockError};
+
+/// A lock for writers. No request waits for one.
+#[derive(Debug, Default)]
+#[expect(clippy::disallowed_types, reason = "the one place that names the lock")]
+pub(crate) struct Mutex<T>(StdMutex<T>);
+
+impl<T> Mutex<T> {
+    #[expect(clippy::disallowed_types, reason = "the one place that names the lock")]
+    pub(crate) const fn new(value: T) -> Self {
+        Mutex(StdMutex::new(value))
+    }
+
+    /// Waits for the lock. A writer that panicked left whole values behind: each change is made in one assignment.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock, unless somebody has it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+/// A pointer that is replaced whole while others read it.
+#[derive(Debug)]
+pub(crate) struct ArcCell<T>(ArcSwap<T>);
+
+impl<T> ArcCell<T> {
+    pub(crate) fn new(value: Arc<T>) -> Self {
+        ArcCell(ArcSwap::new(value))
+    }
+
+    /// The value now. The guard must not be kept over an await, nor in a struct: a thread has eight cheap ones.
+    #[inline]
+    pub(crate) fn load(&self) -> Guard<Arc<T>> {
+        self.0.load()
+    }
+
+    /// Replaces the value and gives the old one, which no new reader can get any more.
+    pub(crate) fn swap(&self, value: Arc<T>) -> Arc<T> {
+        self.0.swap(value)
+    }
+}
+
+/// A value on cache lines of its own: 128 bytes, since x86 fetches lines in pairs and Apple's are that long.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+impl<T> std::ops::Deref for Padded<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}

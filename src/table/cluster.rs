@@ -1,0 +1,114 @@
+//! Clusters, regions and endpoints as compiled: checked, sorted by name, nothing left to decide.
+
+use super::maglev::MaglevTable;
+use super::policy::SlowStart;
+use super::sequence::Sequence;
+use super::spec::Capacity;
+use crate::id::Name;
+use http::uri::Authority;
+
+/// A set of interchangeable endpoints in one or more regions.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) name: Name,
+    pub(crate) hash: u64,
+    pub(crate) regions: Box<[Region]>,
+    pub(crate) slow_start: Option<SlowStart>,
+}
+
+/// A part of a cluster that fails and is evacuated as one.
+#[derive(Debug)]
+pub struct Region {
+    pub(crate) name: Name,
+    pub(crate) hash: u64,
+    pub(crate) rank: u32,
+    pub(crate) weight: u32,
+    pub(crate) capacity: Option<Capacity>,
+    pub(crate) endpoints: Box<[Endpoint]>,
+    /// Whose turn it is, when some route picks by round robin.
+    pub(crate) sequence: Option<Sequence>,
+    /// One for each size that some route asks for, in the order of the cluster's list of sizes.
+    pub(crate) maglevs: Box<[MaglevTable]>,
+}
+
+/// One server of a region.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub(crate) name: Name,
+    pub(crate) hash: u64,
+    pub(crate) address: Box<str>,
+    pub(crate) authority: Option<Authority>,
+    pub(crate) tls_name: Option<Box<str>>,
+    pub(crate) weight: u32,
+}
+
+impl Cluster {
+    /// What routes name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Its regions, by name.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// How new endpoints warm up.
+    pub fn slow_start(&self) -> Option<SlowStart> {
+        self.slow_start
+    }
+}
+
+impl Region {
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Lower ranks are used first.
+    pub fn rank(&self) -> u32 {
+        self.rank
+    }
+
+    /// The share among regions of the same rank.
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// What it can take, as declared.
+    pub fn capacity(&self) -> Option<Capacity> {
+        self.capacity
+    }
+
+    /// Its endpoints, by name.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+}
+
+impl Endpoint {
+    /// Its identity.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Where it is: an opaque text.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The authority to send instead of the address.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    /// The name to expect in its certificate.
+    pub fn tls_name(&self) -> Option<&str> {
+        self.tls_name.as_deref()
+    }
+
+    /// The share among the region's endpoints.
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+}

@@ -1,0 +1,442 @@
+//! From a spec to a table: everything is checked, brought into normal form and resolved, once.
+//!
+//! The normal form sorts what has no order (clusters, regions, endpoints, routes, targets, matches) by name or precedence
+//! and spells hosts and header names in one way. Places in the compiled arrays are places in the normal form, so two specs
+//! that differ only in order compile to the same table and decide alike.
+
+use super::check;
+use super::cluster::{Cluster, Endpoint, Region};
+use super::hash::{Kind, stable_hash};
+use super::index::{Entry, Index};
+use super::maglev::MaglevTable;
+use super::matching::{Conditions, Match, Predicate};
+use super::pattern::PathPattern;
+use super::policy::{Pick, Policy};
+use super::route::{Route, Source, StickyRule, Target};
+use super::sequence::{MAX_CYCLE, Sequence};
+use super::spec::{ClusterSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
+use super::split::Weighted;
+use crate::error::{Problems, Reason, Rejected, TableError};
+use crate::id::Name;
+use crate::protocol::{Facts, Oddities};
+use crate::sync::Arc;
+use http::header::HeaderName;
+use std::collections::HashMap;
+use std::fmt;
+
+/// The most endpoints of one region: more is a mistake, and keeps all sums of weights far from overflow.
+const MAX_ENDPOINTS: usize = 1 << 20;
+
+/// A routing table that is right by construction: immutable, cheap to clone, swapped whole.
+///
+/// Made by [`TableSpec::build`].
+#[derive(Clone)]
+pub struct Table(Arc<Compiled>);
+
+struct Compiled {
+    spec: TableSpec,
+    index: Index,
+    allowed: Oddities,
+    routes: Box<[Route]>,
+    clusters: Box<[Cluster]>,
+}
+
+impl Table {
+    /// The spec this table was built from, in its normal form: building it again gives an equal table.
+    pub fn spec(&self) -> &TableSpec {
+        &self.0.spec
+    }
+
+    /// The routes, by name.
+    pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route> {
+        self.0.routes.iter()
+    }
+
+    /// The clusters, by name.
+    pub fn clusters(&self) -> impl ExactSizeIterator<Item = &Cluster> {
+        self.0.clusters.iter()
+    }
+
+    /// The route of that name.
+    pub fn route(&self, name: &str) -> Option<&Route> {
+        self.0.routes.iter().find(|route| route.name == *name)
+    }
+
+    /// The cluster of that name.
+    pub fn cluster(&self, name: &str) -> Option<&Cluster> {
+        self.0.clusters.iter().find(|cluster| cluster.name == *name)
+    }
+
+    #[inline]
+    pub(crate) fn route_at(&self, place: u32) -> &Route {
+        &self.0.routes[place as usize]
+    }
+
+    #[inline]
+    pub(crate) fn cluster_at(&self, place: u32) -> &Cluster {
+        &self.0.clusters[place as usize]
+    }
+
+    /// The match that takes a request.
+    #[inline]
+    pub(crate) fn find(&self, facts: &Facts<'_>) -> Result<&Entry, Rejected> {
+        if !facts.oddities().are_within(self.0.allowed) {
+            return Err(Rejected::new(Reason::BadPath));
+        }
+        self.0.index.find(facts).ok_or(const { Rejected::new(Reason::NoRoute) })
+    }
+
+    /// A match of a route, as the spec's normal form has it.
+    pub(crate) fn match_at(&self, entry: &Entry) -> &Match {
+        &self.0.spec.routes[entry.route as usize].matches[entry.which as usize]
+    }
+}
+
+impl PartialEq for Table {
+    /// Whether the normal forms are equal, so that both decide alike.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.spec == other.0.spec
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Table").field(&self.0.spec).finish()
+    }
+}
+
+impl TableSpec {
+    /// Checks everything and compiles the table.
+    ///
+    /// # Errors
+    /// Every problem at once, each with its path: bad, unknown or doubled names, weights that sum to zero, values out of
+    /// range, empty clusters and regions, matches that are equal, that others cover, or that no request can meet.
+    pub fn build(mut self) -> Result<Table, TableError> {
+        let mut problems = Problems::default();
+        sort(&mut self);
+        check::knobs(&self.defaults, "defaults", &mut problems);
+        let clusters = check::index_names(&self.clusters, "clusters", &mut problems);
+        check::index_names(&self.routes, "routes", &mut problems);
+        for cluster in &self.clusters {
+            check_cluster(cluster, &mut problems);
+        }
+        if self.routes.is_empty() {
+            problems.add("routes", "is empty; add a route, or every request would be refused");
+        }
+        let allowed = allowed(self.paths);
+        let mut predicates = Vec::new();
+        for (place, route) in self.routes.iter_mut().enumerate() {
+            check_route(route, &clusters, &mut problems);
+            predicates.extend(compile_matches(route, place as u32, allowed, &mut problems));
+        }
+        predicates.sort_by(|a, b| a.predicate.cmp(&b.predicate));
+        check_overlaps(&predicates, &self.routes, &mut problems);
+        check_turns(&self, &clusters, &mut problems);
+        problems.into_result()?;
+
+        let routes = compile_routes(&self, &clusters);
+        let picks = wanted_picks(&routes, self.clusters.len());
+        let compiled_clusters =
+            self.clusters.iter().zip(&picks).map(|(spec, picks)| compile_cluster(spec, picks, &self)).collect();
+        let routes = resolve_maglevs(routes, &picks);
+        let mut index = Index::default();
+        for matching in &predicates {
+            index.add(&matching.predicate, matching.route, matching.which);
+        }
+        let table = Compiled { index, allowed, routes, clusters: compiled_clusters, spec: self };
+        Ok(Table(Arc::new(table)))
+    }
+}
+
+/// One match of one route, compiled.
+struct Compiling {
+    predicate: Predicate,
+    route: u32,
+    which: u32,
+}
+
+fn sort(spec: &mut TableSpec) {
+    spec.clusters.sort_by(|a, b| a.name.cmp(&b.name));
+    spec.routes.sort_by(|a, b| a.name.cmp(&b.name));
+    for cluster in &mut spec.clusters {
+        cluster.regions.sort_by(|a, b| a.name.cmp(&b.name));
+        for region in &mut cluster.regions {
+            region.endpoints.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+    }
+    for route in &mut spec.routes {
+        route.split.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+        for matching in &mut route.matches {
+            spell(matching);
+        }
+    }
+}
+
+/// Spells a match in the one normal way, as far as it is sound.
+fn spell(matching: &mut Match) {
+    if let Some(host) = &mut matching.host {
+        host.make_ascii_lowercase();
+        if host.ends_with('.') {
+            host.pop();
+        }
+    }
+    for header in &mut matching.headers {
+        header.name.make_ascii_lowercase();
+    }
+    matching.headers.sort_by(|a, b| a.name.cmp(&b.name));
+    matching.query.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
+fn allowed(rules: PathRules) -> Oddities {
+    [
+        (rules.allow_dot_segments, Oddities::DOT_SEGMENTS),
+        (rules.allow_encoded_slashes, Oddities::ENCODED_SLASHES),
+        (rules.allow_empty_segments, Oddities::EMPTY_SEGMENTS),
+    ]
+    .into_iter()
+    .filter(|(allow, _)| *allow)
+    .fold(Oddities::NONE, |all, (_, kind)| all.and(kind))
+}
+
+fn check_cluster(cluster: &ClusterSpec, problems: &mut Problems) {
+    let path = format!("clusters.{}", cluster.name);
+    check::knobs(&cluster.knobs, &path, problems);
+    let regions = format!("{path}.regions");
+    check::index_names(&cluster.regions, &regions, problems);
+    if cluster.regions.is_empty() {
+        problems.add(&regions, "is empty; add a region with an endpoint");
+    } else if cluster.regions.iter().all(|region| region.weight == 0) {
+        problems.add(&regions, "all weigh zero; give one a weight");
+    }
+    for region in &cluster.regions {
+        let path = format!("{regions}.{}", region.name);
+        check::capacity(region.capacity, &path, problems);
+        let endpoints = format!("{path}.endpoints");
+        check::index_names(&region.endpoints, &endpoints, problems);
+        if region.endpoints.is_empty() {
+            problems.add(&endpoints, "is empty; add an endpoint or remove the region");
+        } else if region.endpoints.len() > MAX_ENDPOINTS {
+            problems.add(&endpoints, format!("has more than {MAX_ENDPOINTS} endpoints; split the region"));
+        } else if region.endpoints.iter().all(|endpoint| endpoint.weight == 0) {
+            problems.add(&endpoints, "all weigh zero; give one a weight, or set the region's weight to 0 and keep one");
+        }
+        for endpoint in &region.endpoints {
+            check::endpoint(endpoint, &endpoints, problems);
+        }
+    }
+}
+
+fn check_route(route: &RouteSpec, clusters: &HashMap<&str, u32>, problems: &mut Problems) {
+    let path = format!("routes.{}", route.name);
+    check::knobs(&route.knobs, &path, problems);
+    if route.knobs.slow_start.is_some() {
+        problems.add(format!("{path}.slow_start"), "cannot differ between routes; set it on the cluster");
+    }
+    if route.matches.is_empty() {
+        problems.add(format!("{path}.matches"), "is empty; add `.when(..)`, or `.any()` for every request");
+    }
+    if let Some(sticky) = &route.sticky {
+        check::sticky(sticky, &path, problems);
+    }
+    let split = format!("{path}.split");
+    for target in &route.split {
+        check::resolve(&target.cluster, clusters, &split, problems);
+    }
+    for pair in route.split.windows(2).filter(|pair| pair[0].cluster == pair[1].cluster) {
+        problems.add(format!("{split}.{}", pair[0].cluster), "is in the split twice; add the weights up");
+    }
+    if route.split.is_empty() {
+        problems.add(split, "is empty; name a cluster with `.to(..)` or `.split(..)`");
+    } else if route.split.iter().all(|target| target.weight == 0) {
+        problems.add(split, "all weigh zero; give a cluster a weight");
+    }
+}
+
+/// The matches of a route, which are sorted by precedence along the way.
+fn compile_matches(route: &mut RouteSpec, place: u32, allowed: Oddities, problems: &mut Problems) -> Vec<Compiling> {
+    let name = route.name.clone();
+    let mut sound = Vec::with_capacity(route.matches.len());
+    for (which, matching) in std::mem::take(&mut route.matches).into_iter().enumerate() {
+        let at = |part: &str| format!("routes.{name}.matches.{which}.{part}");
+        let odd = PathPattern::oddities(matching.path.as_ref());
+        if !odd.are_within(allowed) {
+            let message =
+                "has more than one reading and can never match; rewrite it, or allow its kind in the table's paths";
+            problems.add(at("path"), message);
+        }
+        match Predicate::compile(&matching, |part, message| problems.add(at(part), message)) {
+            Some(predicate) => sound.push((predicate, matching)),
+            None => route.matches.push(matching),
+        }
+    }
+    sound.sort_by(|a, b| a.0.cmp(&b.0));
+    let first = route.matches.len();
+    let mut compiled = Vec::with_capacity(sound.len());
+    for (which, (predicate, matching)) in sound.into_iter().enumerate() {
+        compiled.push(Compiling { predicate, route: place, which: (first + which) as u32 });
+        route.matches.push(matching);
+    }
+    compiled
+}
+
+/// Tells of matches that are equal, and of those that two others cover together.
+fn check_overlaps(sorted: &[Compiling], routes: &[RouteSpec], problems: &mut Problems) {
+    let name = |one: &Compiling| &routes[one.route as usize].name;
+    let path = |one: &Compiling| format!("routes.{}.matches", name(one));
+    for pair in sorted.windows(2).filter(|pair| pair[0].predicate == pair[1].predicate) {
+        let message = format!("has the same match as route `{}`; nothing could tell them apart", name(&pair[0]));
+        problems.add(path(&pair[1]), message);
+    }
+    let same_place =
+        |a: &Compiling, b: &Compiling| a.predicate.host == b.predicate.host && a.predicate.path == b.predicate.path;
+    for group in sorted.chunk_by(same_place).filter(|group| group.len() > 2) {
+        let conditions: Vec<&Conditions> = group.iter().map(|one| &one.predicate.conditions).collect();
+        for (at, one) in group.iter().enumerate().skip(2) {
+            if let Some((i, j)) = conditions[at].covered_by_two(&conditions[..at]) {
+                let message = format!(
+                    "can never be reached: routes `{}` and `{}` together take all it takes, before it",
+                    name(&group[i]),
+                    name(&group[j])
+                );
+                problems.add(path(one), message);
+            }
+        }
+    }
+}
+
+/// Tells of regions too large for the round robin that a route asks of them.
+fn check_turns(spec: &TableSpec, clusters: &HashMap<&str, u32>, problems: &mut Problems) {
+    let mut told = vec![false; spec.clusters.len()];
+    for route in &spec.routes {
+        for place in route.split.iter().filter_map(|target| clusters.get(target.cluster.as_str())) {
+            let cluster = &spec.clusters[*place as usize];
+            let pick = route.knobs.or(cluster.knobs).or(spec.defaults).pick;
+            if pick != Some(Pick::RoundRobin) || std::mem::replace(&mut told[*place as usize], true) {
+                continue;
+            }
+            for region in cluster.regions.iter().filter(|region| region.endpoints.len() > MAX_CYCLE) {
+                let path = format!("clusters.{}.regions.{}.endpoints", cluster.name, region.name);
+                let message = format!("has more than the {MAX_CYCLE} that round robin can take; use another pick");
+                problems.add(path, message);
+            }
+        }
+    }
+}
+
+fn compile_routes(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Box<[Route]> {
+    spec.routes
+        .iter()
+        .map(|route| {
+            let targets: Box<[Target]> = route
+                .split
+                .iter()
+                .map(|target| {
+                    let place = clusters[target.cluster.as_str()];
+                    let inherited = spec.clusters[place as usize].knobs.or(spec.defaults);
+                    Target {
+                        cluster: place,
+                        weight: target.weight,
+                        hash: stable_hash(spec.hash_seed, Kind::Cluster, target.cluster.as_bytes()),
+                        policy: Policy::from_knobs(route.knobs.or(inherited)),
+                        maglev: 0,
+                    }
+                })
+                .collect();
+            let weights = targets.iter().enumerate().map(|(at, target)| (at as u32, u64::from(target.weight)));
+            Route {
+                name: checked(&route.name),
+                split: Weighted::new(weights),
+                sticky: route.sticky.as_ref().map(|sticky| StickyRule {
+                    sources: sticky.sources.iter().map(compile_source).collect(),
+                    scope: sticky.scope,
+                    seed: spec.hash_seed,
+                }),
+                targets,
+            }
+        })
+        .collect()
+}
+
+fn compile_source(source: &KeySource) -> Source {
+    match source {
+        KeySource::Caller => Source::Caller,
+        KeySource::Header(name) => {
+            Source::Header(HeaderName::from_bytes(name.as_bytes()).expect("sticky headers are checked"))
+        }
+        KeySource::Cookie(name) => Source::Cookie(name.as_str().into()),
+        KeySource::Query(name) => Source::Query(name.as_str().into()),
+    }
+}
+
+/// What the routes to a cluster want its regions to have ready.
+#[derive(Default)]
+struct Picks {
+    round_robin: bool,
+    /// Distinct sizes; a route's target knows its place among them.
+    maglev_sizes: Vec<Option<u32>>,
+}
+
+fn wanted_picks(routes: &[Route], clusters: usize) -> Vec<Picks> {
+    let mut picks: Vec<Picks> = std::iter::repeat_with(Picks::default).take(clusters).collect();
+    for target in routes.iter().flat_map(|route| &route.targets) {
+        let wanted = &mut picks[target.cluster as usize];
+        match target.policy.pick {
+            Pick::RoundRobin => wanted.round_robin = true,
+            Pick::Maglev(maglev) if !wanted.maglev_sizes.contains(&maglev.size) => {
+                wanted.maglev_sizes.push(maglev.size)
+            }
+            _ => {}
+        }
+    }
+    picks
+}
+
+fn resolve_maglevs(mut routes: Box<[Route]>, picks: &[Picks]) -> Box<[Route]> {
+    for target in routes.iter_mut().flat_map(|route| &mut route.targets) {
+        if let Pick::Maglev(maglev) = target.policy.pick {
+            let sizes = &picks[target.cluster as usize].maglev_sizes;
+            target.maglev = sizes.iter().position(|&size| size == maglev.size).unwrap_or(0) as u32;
+        }
+    }
+    routes
+}
+
+fn compile_cluster(spec: &ClusterSpec, picks: &Picks, table: &TableSpec) -> Cluster {
+    Cluster {
+        name: checked(&spec.name),
+        hash: stable_hash(table.hash_seed, Kind::Cluster, spec.name.as_bytes()),
+        regions: spec.regions.iter().map(|region| compile_region(region, picks, table.hash_seed)).collect(),
+        slow_start: spec.knobs.or(table.defaults).slow_start,
+    }
+}
+
+fn compile_region(spec: &RegionSpec, picks: &Picks, seed: u64) -> Region {
+    let endpoints: Box<[Endpoint]> = spec
+        .endpoints
+        .iter()
+        .map(|endpoint| Endpoint {
+            name: checked(&endpoint.name),
+            hash: stable_hash(seed, Kind::Endpoint, endpoint.name.as_bytes()),
+            address: endpoint.address.as_str().into(),
+            authority: endpoint.authority.as_deref().and_then(|authority| authority.parse().ok()),
+            tls_name: endpoint.tls_name.as_deref().map(Into::into),
+            weight: endpoint.weight,
+        })
+        .collect();
+    let hashes: Vec<_> = endpoints.iter().map(|endpoint| (endpoint.hash, endpoint.weight)).collect();
+    let weights = || endpoints.iter().map(|endpoint| endpoint.weight).collect::<Vec<_>>();
+    Region {
+        name: checked(&spec.name),
+        hash: stable_hash(seed, Kind::Region, spec.name.as_bytes()),
+        rank: spec.rank,
+        weight: spec.weight,
+        capacity: spec.capacity,
+        sequence: picks.round_robin.then(|| Sequence::new(&weights())),
+        maglevs: picks.maglev_sizes.iter().map(|&size| MaglevTable::new(&hashes, size)).collect(),
+        endpoints,
+    }
+}
+
+fn checked(name: &str) -> Name {
+    Name::new(name).expect("names are checked before anything is compiled")
+}

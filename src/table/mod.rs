@@ -1,0 +1,36 @@
+//! INTENT: what we want traffic to do, as immutable plain data.
+//!
+//! A [`TableSpec`] is written, then built once into a [`Table`] in which nothing is left to check or to decide. A table
+//! knows nothing of health, time or requests in flight; it is swapped whole, and two tables can be compared ([`Diff`]).
+
+mod check;
+mod cluster;
+mod compile;
+mod diff;
+mod hash;
+mod index;
+mod maglev;
+mod matching;
+mod pattern;
+mod policy;
+mod route;
+mod sequence;
+mod spec;
+mod split;
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;
+
+pub use cluster::{Cluster, Endpoint, Region};
+pub use compile::Table;
+pub use diff::{Change, Diff, Part};
+pub use matching::{FieldMatch, Match, PathMatch, ValueMatch};
+pub use policy::{Knobs, Maglev, Pick, SlowStart};
+pub use route::Route;
+pub use spec::{
+    Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, Scope, Sticky, TableSpec,
+    TargetSpec,
+};
+
+pub(crate) use maglev::MaglevTable;
+pub(crate) use route::Target;
+pub(crate) use split::Weighted;

@@ -1,0 +1,145 @@
+//! How a route picks and how long it waits: knobs that are unset, set, or inherited.
+//!
+//! Every knob is an `Option`: unset is not the same as set to the default. A route's knob wins over its cluster's, a
+//! cluster's over the table's defaults, and what nobody sets has the default that stands at the knob. `build()` merges
+//! them once into values with nothing left to decide.
+
+use crate::unit::Ratio;
+use std::time::Duration;
+
+/// The knobs that defaults, clusters and routes share; each inherits what it leaves unset.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Knobs {
+    /// How an endpoint is picked inside the region. Default: [`Pick::LeastInFlight`].
+    pub pick: Option<Pick>,
+    /// How long a request may take until the head of its answer, all attempts together.
+    ///
+    /// Default: 15 s, as Envoy's routes. More than 0; [`Duration::MAX`] for no deadline. Too short fails slow requests
+    /// that would have been answered; too long keeps callers waiting on a dead region. Worked number: with a p99 of 400
+    /// ms, 2 s leaves room for two retries.
+    pub deadline: Option<Duration>,
+    /// How an endpoint that joins a running region warms up. Default: it does not, it gets its full weight at once.
+    ///
+    /// A view of a cluster is shared by all routes, so a route cannot set this.
+    pub slow_start: Option<SlowStart>,
+}
+
+impl Knobs {
+    /// The deadline of a table that sets none.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(15);
+
+    /// These knobs, and where one is unset, the fallback's.
+    #[must_use]
+    pub fn or(self, fallback: Knobs) -> Knobs {
+        Knobs {
+            pick: self.pick.or(fallback.pick),
+            deadline: self.deadline.or(fallback.deadline),
+            slow_start: self.slow_start.or(fallback.slow_start),
+        }
+    }
+}
+
+/// How an endpoint is picked inside a region. Weights count in all of them, and a weight of zero is never picked.
+///
+/// A route that sticks to endpoints ([`Scope::Endpoint`](super::Scope::Endpoint)) takes the endpoint from the key: by
+/// the Maglev table under [`Pick::Maglev`], by rendezvous under every other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Pick {
+    /// At random, in proportion to the weights, by an alias table (Walker 1977, Vose 1991): one draw, O(1).
+    Random,
+    /// Smooth weighted round robin, as nginx: heavy endpoints are spread over the cycle, not bunched.
+    ///
+    /// The cycle is computed with the table. Weights whose sum, divided by their common divisor, is above 4096 are
+    /// rounded to 4096 turns by largest remainder, which moves an endpoint's share by less than 1/4096, and gives each
+    /// endpoint at least one turn. At most 4096 endpoints in a region.
+    RoundRobin,
+    /// The less loaded of two drawn by weight, load being requests in flight over weight (Mitzenmacher 2001).
+    #[default]
+    LeastInFlight,
+    /// The cheaper of two drawn by weight, cost being the peak-sensitive moving average of the response time, times
+    /// the requests in flight and this one (Finagle's `p2cPeakEwma`, decay 10 s).
+    PeakEwma,
+    /// By a Maglev table over the sticky key, or over a random word where there is no key (Eisenbud et al., NSDI 2016).
+    Maglev(Maglev),
+}
+
+/// The knobs of a Maglev table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Maglev {
+    /// Slots in the table: a prime from 2 to 5 000 011.
+    ///
+    /// Default: by the endpoints, the first of 1021, 4093, 16 381, 65 537 and 655 373 that is at least 100 times the
+    /// sum of weights over the smallest one, so that shares are within 1%; 4 bytes a slot. Larger moves fewer keys when
+    /// an endpoint leaves: of 100 endpoints, 0.58% too many at 65 537 slots and 0.15% at 655 373.
+    pub size: Option<u32>,
+    /// The load of one endpoint, in percent of its fair share of the region's requests in flight, above which its keys
+    /// go on to the next slot (Mirrokni, Thorup, Zadimoghaddam, *Consistent hashing with bounded loads*, 2017).
+    ///
+    /// Default: unbounded. From 100 on; 125 to 200 are usual. At 125, with 80 requests in flight over 10 endpoints of
+    /// equal weight, the eleventh on one of them goes elsewhere. Lower is more even and less sticky.
+    pub max_load_percent: Option<u32>,
+}
+
+/// How an endpoint that joins a running region warms up: `weight x max(floor, (age / window)^(1 / aggression))`, as Envoy.
+///
+/// Endpoints of a region that is new as a whole, as at the start of the process, do not warm up: all would alike. The
+/// factor moves in steps of 1/64, at most ten times a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlowStart {
+    /// The time to full weight. More than 0.
+    pub window: Duration,
+    /// The part of its weight that an endpoint starts with. Default: 10%. At 0 it starts with the least step, 1/64.
+    pub floor: Ratio,
+    /// The shape: 1 is a line; above, faster at first; below, slower. Default: 1. More than 0, at most 100.
+    ///
+    /// Worked number: 15 s into a window of 60 s, 1 gives 25% of the weight, 2 gives 50%, 0.5 gives 6.25%, so the floor.
+    pub aggression: f64,
+}
+
+impl SlowStart {
+    /// A line from 10% to the full weight over `window`.
+    pub const fn over(window: Duration) -> Self {
+        SlowStart { window, floor: Ratio::percent(10), aggression: 1.0 }
+    }
+
+    /// The same with another part of the weight to start with.
+    pub const fn floor(mut self, floor: Ratio) -> Self {
+        self.floor = floor;
+        self
+    }
+
+    /// The same with another shape.
+    pub const fn aggression(mut self, aggression: f64) -> Self {
+        self.aggression = aggression;
+        self
+    }
+
+    /// The part of its weight that an endpoint of this age has: a function of the age alone, so a swap in the middle
+    /// of a ramp neither restarts nor skips it.
+    pub(crate) fn factor(&self, age: Duration) -> f64 {
+        if age >= self.window {
+            return 1.0;
+        }
+        let age = age.max(Duration::from_millis(1)).as_secs_f64();
+        (age / self.window.as_secs_f64()).powf(1.0 / self.aggression).max(self.floor.get())
+    }
+
+    /// The age at which the ramp, without its floor, reaches this factor.
+    pub(crate) fn age_at(&self, factor: f64) -> Duration {
+        self.window.mul_f64(factor.clamp(0.0, 1.0).powf(self.aggression))
+    }
+}
+
+/// What a route has after merging: nothing left to decide.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Policy {
+    pub(crate) pick: Pick,
+    pub(crate) deadline: Duration,
+}
+
+impl Policy {
+    pub(crate) fn from_knobs(knobs: Knobs) -> Self {
+        Policy { pick: knobs.pick.unwrap_or_default(), deadline: knobs.deadline.unwrap_or(Knobs::DEFAULT_DEADLINE) }
+    }
+}
