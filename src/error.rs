@@ -100,10 +100,6 @@ impl Problems {
         self.0.push(Problem { path: path.into(), message: message.into() });
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// `Ok` when nothing was added.
     pub(crate) fn into_result(self) -> Result<(), TableError> {
         if self.0.is_empty() { Ok(()) } else { Err(TableError { problems: self.0 }) }

@@ -1,16 +1,22 @@
 //! contraflow
 #![forbid(unsafe_code)]
+pub mod decide;
 mod entropy;
 pub mod error;
 mod id;
 mod protocol;
+pub mod state;
 mod sync;
 pub mod table;
 pub mod time;
+pub mod traffic;
 mod unit;
+pub use decide::Decision;
 pub use entropy::Draws;
 pub use error::{Rejected, TableError};
 pub use id::{Epoch, Generation, Name};
 pub use protocol::{Facts, Outcome};
+pub use state::Snapshot;
 pub use table::{Match, Pick, SlowStart, Sticky, Table, TableSpec};
+pub use traffic::Traffic;
 pub use unit::{Ratio, Share};

@@ -24,6 +24,9 @@ use http::header::HeaderName;
 use std::collections::HashMap;
 use std::fmt;
 
+/// The most regions of one cluster: a decision records regions in one word.
+const MAX_REGIONS: usize = 64;
+
 /// The most endpoints of one region: more is a mistake, and keeps all sums of weights far from overflow.
 const MAX_ENDPOINTS: usize = 1 << 20;
 
@@ -87,8 +90,8 @@ impl Table {
     }
 
     /// A match of a route, as the spec's normal form has it.
-    pub(crate) fn match_at(&self, entry: &Entry) -> &Match {
-        &self.0.spec.routes[entry.route as usize].matches[entry.which as usize]
+    pub(crate) fn match_at(&self, route: u32, which: u32) -> &Match {
+        &self.0.spec.routes[route as usize].matches[which as usize]
     }
 }
 
@@ -205,6 +208,8 @@ fn check_cluster(cluster: &ClusterSpec, problems: &mut Problems) {
     check::index_names(&cluster.regions, &regions, problems);
     if cluster.regions.is_empty() {
         problems.add(&regions, "is empty; add a region with an endpoint");
+    } else if cluster.regions.len() > MAX_REGIONS {
+        problems.add(&regions, format!("has more than {MAX_REGIONS} regions; split the cluster"));
     } else if cluster.regions.iter().all(|region| region.weight == 0) {
         problems.add(&regions, "all weigh zero; give one a weight");
     }
@@ -404,7 +409,6 @@ fn resolve_maglevs(mut routes: Box<[Route]>, picks: &[Picks]) -> Box<[Route]> {
 fn compile_cluster(spec: &ClusterSpec, picks: &Picks, table: &TableSpec) -> Cluster {
     Cluster {
         name: checked(&spec.name),
-        hash: stable_hash(table.hash_seed, Kind::Cluster, spec.name.as_bytes()),
         regions: spec.regions.iter().map(|region| compile_region(region, picks, table.hash_seed)).collect(),
         slow_start: spec.knobs.or(table.defaults).slow_start,
     }

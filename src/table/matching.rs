@@ -23,6 +23,7 @@ use crate::protocol::path::normal_text;
 use http::Method;
 use http::header::{HOST, HeaderName, HeaderValue};
 use std::cmp::{Ordering, Reverse};
+use std::fmt;
 
 /// Which requests: every condition that is set must hold. Without any, all requests.
 ///
@@ -140,6 +141,42 @@ impl Match {
     pub fn query_is(mut self, name: impl Into<String>, value: ValueMatch) -> Self {
         self.query.push(FieldMatch { name: name.into(), value });
         self
+    }
+}
+
+impl fmt::Display for Match {
+    /// Its conditions as a list; `any request` without any.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut conditions = Vec::new();
+        if let Some(host) = &self.host {
+            conditions.push(format!("host {host}"));
+        }
+        match &self.path {
+            None => {}
+            Some(PathMatch::Exact(path)) => conditions.push(format!("path {path}")),
+            Some(PathMatch::Prefix(path)) => conditions.push(format!("paths below {path}")),
+            Some(PathMatch::Template(path)) => conditions.push(format!("paths like {path}")),
+        }
+        if let Some(method) = &self.method {
+            conditions.push(format!("method {method}"));
+        }
+        conditions.extend(self.headers.iter().map(|field| format!("header {field}")));
+        conditions.extend(self.query.iter().map(|field| format!("query {field}")));
+        if conditions.is_empty() {
+            conditions.push("any request".into());
+        }
+        f.write_str(&conditions.join(", "))
+    }
+}
+
+impl fmt::Display for FieldMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            ValueMatch::Exact(text) => write!(f, "{}={text}", self.name),
+            ValueMatch::Prefix(text) => write!(f, "{}={text}..", self.name),
+            ValueMatch::Present => write!(f, "{} present", self.name),
+            ValueMatch::Absent => write!(f, "{} absent", self.name),
+        }
     }
 }
 

@@ -31,6 +31,5 @@ pub use spec::{
     TargetSpec,
 };
 
-pub(crate) use maglev::MaglevTable;
 pub(crate) use route::Target;
 pub(crate) use split::Weighted;

@@ -1,0 +1,181 @@
+//! The record of one decision: where, with what probability, why, and by which table and view.
+
+use super::loads::Readings;
+use crate::entropy::Draws;
+use crate::id::{Epoch, Generation};
+use crate::unit::Share;
+use std::fmt;
+
+/// Where one attempt goes, and all that is needed to explain it or to decide it again.
+///
+/// A plain value that owns nothing: a log can keep millions. Targets are places in the table of the generation that it
+/// names; [`Snapshot::describe`](crate::Snapshot::describe) gives the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Decision {
+    pub(crate) generation: Generation,
+    pub(crate) epoch: Epoch,
+    pub(crate) route: u32,
+    /// Which of the route's matches held.
+    pub(crate) which: u32,
+    /// The target's place in the route's split, and its cluster's place in the table.
+    pub(crate) target: u32,
+    pub(crate) cluster: u32,
+    pub(crate) region: u32,
+    pub(crate) endpoint: u32,
+    pub(crate) cluster_share: Share,
+    pub(crate) region_share: Share,
+    pub(crate) cluster_reason: ClusterReason,
+    pub(crate) region_reason: RegionReason,
+    pub(crate) endpoint_reason: EndpointReason,
+    pub(crate) key: Option<u64>,
+    pub(crate) draws: Draws,
+    pub(crate) readings: Readings,
+}
+
+impl Decision {
+    /// The table that decided.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The view of the cluster's health that decided.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The exact probability of this cluster and region: the product of both shares.
+    ///
+    /// Over the random word, or over keys where a key decided. Over all eligible pairs it sums to one. The endpoint is not
+    /// in it: a pick that reads loads has no probability that could be stated beforehand.
+    pub fn probability(&self) -> f64 {
+        self.cluster_share.get() * self.region_share.get()
+    }
+
+    /// The cluster's exact share of the route's requests.
+    pub fn cluster_share(&self) -> Share {
+        self.cluster_share
+    }
+
+    /// The region's exact share of the cluster's requests.
+    pub fn region_share(&self) -> Share {
+        self.region_share
+    }
+
+    /// Why this cluster.
+    pub fn cluster_reason(&self) -> ClusterReason {
+        self.cluster_reason
+    }
+
+    /// Why this region.
+    pub fn region_reason(&self) -> RegionReason {
+        self.region_reason
+    }
+
+    /// Why this endpoint.
+    pub fn endpoint_reason(&self) -> EndpointReason {
+        self.endpoint_reason
+    }
+
+    /// The hash of the sticky key, if the route is sticky and the request had one.
+    pub fn key_hash(&self) -> Option<u64> {
+        self.key
+    }
+
+    /// The draws that decided: the same facts with the same draws decide alike.
+    pub fn draws(&self) -> Draws {
+        self.draws
+    }
+}
+
+/// Why a cluster was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ClusterReason {
+    /// No other has a weight.
+    Only,
+    /// Drawn at random, by weight.
+    Random,
+    /// The key's, by weighted rendezvous.
+    Sticky,
+    /// Drawn at random, by weight: the route is sticky, but the request had no key.
+    KeyMissing,
+}
+
+/// Why a region was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RegionReason {
+    /// No other has a share.
+    Only,
+    /// Drawn at random, by share.
+    Random,
+    /// The key's, by weighted rendezvous over the shares.
+    Sticky,
+    /// Chosen again among the others: an operator had just taken out the first choice.
+    Vetoed,
+}
+
+/// Why an endpoint was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndpointReason {
+    /// No other is usable.
+    Only,
+    /// Drawn at random, by weight.
+    Random,
+    /// The key's, by weighted rendezvous.
+    Sticky,
+    /// Its turn.
+    Turn,
+    /// Drawn by weight: the endpoint whose turn it was is not usable, or is warming up.
+    TurnPassed,
+    /// Fewer requests in flight, for its weight, than the other of two.
+    LessInFlight,
+    /// A lower cost than the other of two.
+    Cheaper,
+    /// The key's slot is its.
+    Slot,
+    /// A later slot of the key is its; endpoints of earlier ones are not usable, warming up, or had their fill.
+    LaterSlot,
+    /// Drawn by weight from the key: none of the key's first slots could be used.
+    SlotsPassed,
+}
+
+impl fmt::Display for ClusterReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ClusterReason::Only => "the only one with a weight",
+            ClusterReason::Random => "drawn at random",
+            ClusterReason::Sticky => "by the sticky key",
+            ClusterReason::KeyMissing => "drawn at random, since the request has no sticky key",
+        })
+    }
+}
+
+impl fmt::Display for RegionReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RegionReason::Only => "the only one with a share",
+            RegionReason::Random => "drawn at random",
+            RegionReason::Sticky => "by the sticky key",
+            RegionReason::Vetoed => "chosen again, since the first choice had just been evacuated",
+        })
+    }
+}
+
+impl fmt::Display for EndpointReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EndpointReason::Only => "the only usable one",
+            EndpointReason::Random => "drawn at random by weight",
+            EndpointReason::Sticky => "by the sticky key",
+            EndpointReason::Turn => "its turn in the round robin",
+            EndpointReason::TurnPassed => "drawn by weight, since the one whose turn it was passed",
+            EndpointReason::LessInFlight => "fewer requests in flight for its weight",
+            EndpointReason::Cheaper => "the lower cost",
+            EndpointReason::Slot => "the key's slot",
+            EndpointReason::LaterSlot => "a later slot of the key",
+            EndpointReason::SlotsPassed => "drawn by weight from the key, since its slots could not be used",
+        })
+    }
+}

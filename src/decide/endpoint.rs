@@ -1,0 +1,152 @@
+//! Which endpoint of a region: bounded work, whatever the number of endpoints and of unusable ones.
+
+use super::decision::EndpointReason;
+use super::loads::{Loads, Readings};
+use super::rendezvous::{rendezvous, rendezvous_even};
+use crate::entropy::{Draws, Purpose, below, mix64};
+use crate::state::{Drawn, RegionView};
+use crate::table::{Maglev, Pick, Region, Target};
+
+/// Slots of a Maglev table that are tried before the key takes any usable endpoint. With half of the endpoints unusable,
+/// one key in 65 536 comes that far.
+const MAX_PROBES: u16 = 16;
+
+/// A chosen endpoint, why, and what was read.
+pub(crate) struct ChosenEndpoint {
+    pub(crate) place: u32,
+    pub(crate) reason: EndpointReason,
+    pub(crate) readings: Readings,
+}
+
+/// Everything a pick may look at.
+pub(crate) struct Choosing<'a, L> {
+    pub(crate) region: &'a Region,
+    pub(crate) place: u32,
+    pub(crate) view: &'a RegionView,
+    pub(crate) target: &'a Target,
+    /// The sticky key, if the route sticks to endpoints.
+    pub(crate) key: Option<u64>,
+    pub(crate) loads: &'a L,
+    pub(crate) draws: Draws,
+}
+
+impl<L: Loads> Choosing<'_, L> {
+    /// The endpoint by the target's policy; none when none is usable.
+    #[inline]
+    pub(crate) fn choose(&self) -> Option<ChosenEndpoint> {
+        let usable = &self.view.endpoints;
+        if usable.len() <= 1 {
+            return Some(chosen(usable.iter().next()?.member, EndpointReason::Only));
+        }
+        match (self.target.policy.pick, self.key) {
+            (Pick::Maglev(maglev), key) => self.by_slot(maglev, key),
+            (_, Some(key)) => Some(chosen(self.by_rendezvous(key)?, EndpointReason::Sticky)),
+            (Pick::Random, None) => Some(chosen(self.draw()?.member, EndpointReason::Random)),
+            (Pick::RoundRobin, None) => self.by_turn(),
+            (Pick::LeastInFlight, None) => {
+                self.by_two(EndpointReason::LessInFlight, |place, endpoint| self.loads.in_flight(place, endpoint))
+            }
+            (Pick::PeakEwma, None) => {
+                self.by_two(EndpointReason::Cheaper, |place, endpoint| self.loads.cost(place, endpoint))
+            }
+        }
+    }
+
+    /// Any usable endpoint, by weight.
+    #[inline]
+    fn draw(&self) -> Option<Drawn> {
+        self.view.endpoints.draw(self.draws.draw(Purpose::Endpoint))
+    }
+
+    fn by_rendezvous(&self, key: u64) -> Option<u32> {
+        let endpoints = &self.region.endpoints;
+        let usable = self.view.endpoints.iter();
+        if self.view.endpoints.is_even() {
+            return rendezvous_even(key, usable.map(|one| (one.member, endpoints[one.member as usize].hash)));
+        }
+        let candidates = usable.map(|one| (one.member, endpoints[one.member as usize].hash, one.weight));
+        rendezvous(key, candidates).map(|(member, _)| member)
+    }
+
+    /// The next turn; when its endpoint may not be used, or uses only a part of its turns because it is warming up, one
+    /// drawn by weight. A probe further along the cycle would give all of a dead endpoint's turns to its successor.
+    fn by_turn(&self) -> Option<ChosenEndpoint> {
+        let ticket = self.loads.ticket(self.place);
+        let readings = Readings { ticket, ..Readings::default() };
+        let turn = self.region.sequence.as_ref().and_then(|sequence| sequence.turn(ticket));
+        if let Some(place) = turn.filter(|&place| self.takes_its_part(place, self.draws.draw(Purpose::SlowStart))) {
+            return Some(ChosenEndpoint { place, reason: EndpointReason::Turn, readings });
+        }
+        let place = self.draw()?.member;
+        Some(ChosenEndpoint { place, reason: EndpointReason::TurnPassed, readings })
+    }
+
+    /// Whether an endpoint may be used, and, if it is warming up, whether these bits fall into the part that it takes.
+    #[inline]
+    fn takes_its_part(&self, endpoint: u32, bits: u64) -> bool {
+        below(bits, 64) < self.view.step(endpoint)
+    }
+
+    /// The less loaded of two. Both are drawn by weight, and load is divided by weight, so endpoints share in proportion to
+    /// their weights when idle (ties go to the first drawn) and carry loads in that proportion when busy. A cost in time
+    /// already tells a strong endpoint from a weak one and is compared as it is.
+    #[inline]
+    fn by_two(&self, reason: EndpointReason, load: impl Fn(u32, u32) -> u64) -> Option<ChosenEndpoint> {
+        let usable = &self.view.endpoints;
+        let one = self.draw()?;
+        let mut other = usable.draw(self.draws.draw(Purpose::Rival))?;
+        if other == one {
+            other = usable.neighbour(one);
+        }
+        let (one_load, other_load) = (load(self.place, one.member), load(self.place, other.member));
+        let first = if usable.is_even() || reason == EndpointReason::Cheaper {
+            one_load <= other_load
+        } else {
+            u128::from(one_load) * u128::from(other.weight) <= u128::from(other_load) * u128::from(one.weight)
+        };
+        let (picked, rival, picked_load, rival_load) =
+            if first { (one, other, one_load, other_load) } else { (other, one, other_load, one_load) };
+        let readings = Readings { picked_load, rival_load, rival: rival.member, ..Readings::default() };
+        Some(ChosenEndpoint { place: picked.member, reason, readings })
+    }
+
+    /// The endpoint of the key's slot, or of one of the next, which are drawn from the key: probing neighbours would load
+    /// whoever stands after a dead endpoint.
+    fn by_slot(&self, maglev: Maglev, key: Option<u64>) -> Option<ChosenEndpoint> {
+        let table = &self.region.maglevs[self.target.maglev as usize];
+        let mut bits = key.unwrap_or_else(|| self.draws.draw(Purpose::Endpoint));
+        let mut readings = Readings::default();
+        for probe in 0..MAX_PROBES {
+            let place = table.slot(bits)?;
+            bits = mix64(bits);
+            // `bits` is fresh: whether a key takes part in a warm-up does not depend on which slot it has.
+            if !self.takes_its_part(place, bits) {
+                continue;
+            }
+            if self.is_full(place, maglev) {
+                readings.full_slots += 1;
+                continue;
+            }
+            let reason = if probe == 0 { EndpointReason::Slot } else { EndpointReason::LaterSlot };
+            return Some(ChosenEndpoint { place, reason, readings });
+        }
+        let place = self.view.endpoints.draw(bits)?.member;
+        Some(ChosenEndpoint { place, reason: EndpointReason::SlotsPassed, readings })
+    }
+
+    /// Whether one more request would bring an endpoint above its bound: `in flight + 1 > ceil(c x fair share)`, where the
+    /// fair share is its weight's part of the region's requests in flight and this one.
+    fn is_full(&self, endpoint: u32, maglev: Maglev) -> bool {
+        let Some(percent) = maglev.max_load_percent else { return false };
+        let weight = u64::from(self.region.endpoints[endpoint as usize].weight) * self.view.step(endpoint);
+        let all = 100 * u128::from(self.view.endpoints.total());
+        self.loads.exceeds(self.place, endpoint, |region_in_flight| {
+            let bound = u128::from(region_in_flight + 1) * u128::from(percent) * u128::from(weight);
+            bound.div_ceil(all) as u64
+        })
+    }
+}
+
+fn chosen(place: u32, reason: EndpointReason) -> ChosenEndpoint {
+    ChosenEndpoint { place, reason, readings: Readings::default() }
+}

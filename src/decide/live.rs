@@ -1,0 +1,216 @@
+//! Deciding with a snapshot: the same pure steps, fed with live counters or with recorded ones.
+
+use super::decision::Decision;
+use super::endpoint::Choosing;
+use super::explain::Explanation;
+use super::loads::{Loads, Recorded};
+use super::region::choose_region;
+use super::split::choose_target;
+use crate::entropy::Draws;
+use crate::error::{Reason, Rejected};
+use crate::protocol::Facts;
+use crate::state::{ClusterHandle, EndpointState, Permit, Snapshot, View};
+use crate::sync::Arc;
+use crate::table::{Endpoint, Scope, Table};
+use crate::time::Instant;
+
+/// What is decided once for a request: the route and the target.
+struct Routed {
+    route: u32,
+    which: u32,
+    target: u32,
+    decision: super::decision::ClusterReason,
+    weight: u64,
+    key: Option<u64>,
+}
+
+/// The route and the cluster: once for a request.
+#[inline]
+fn route(table: &Table, facts: &Facts<'_>, draws: Draws) -> Result<Routed, Rejected> {
+    let entry = table.find(facts)?;
+    let route = table.route_at(entry.route);
+    let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
+    let (target, weight, decision) = choose_target(route, key, draws.attempt(0));
+    Ok(Routed { route: entry.route, which: entry.which, target, decision, weight, key })
+}
+
+/// The region and the endpoint: for each attempt.
+#[inline]
+fn place(
+    snapshot: &Snapshot,
+    routed: &Routed,
+    view: &View,
+    loads: &impl Loads,
+    draws: Draws,
+) -> Result<Decision, Rejected> {
+    let table = snapshot.table();
+    let route = table.route_at(routed.route);
+    let target = &route.targets[routed.target as usize];
+    let cluster = table.cluster_at(target.cluster);
+    let reach = |scope| routed.key.filter(|_| route.sticky.as_ref().is_some_and(|sticky| sticky.scope >= scope));
+    let nowhere = || const { Rejected::new(Reason::NoEndpoint) };
+    let region = choose_region(cluster, view, reach(Scope::Region), loads, draws).ok_or_else(nowhere)?;
+    let endpoint = Choosing {
+        region: &cluster.regions[region.place as usize],
+        place: region.place,
+        view: &view.regions[region.place as usize],
+        target,
+        key: reach(Scope::Endpoint),
+        loads,
+        draws,
+    }
+    .choose()
+    .ok_or_else(nowhere)?;
+    let mut readings = endpoint.readings;
+    readings.vetoed = region.vetoed;
+    Ok(Decision {
+        generation: snapshot.generation(),
+        epoch: view.epoch,
+        route: routed.route,
+        which: routed.which,
+        target: routed.target,
+        cluster: target.cluster,
+        region: region.place,
+        endpoint: endpoint.place,
+        cluster_share: crate::unit::Share::of(routed.weight, route.split.total()),
+        region_share: region.share,
+        cluster_reason: routed.decision,
+        region_reason: region.reason,
+        endpoint_reason: endpoint.reason,
+        key: routed.key,
+        draws,
+        readings,
+    })
+}
+
+impl Snapshot {
+    /// Decides where a request goes, with these draws, at this moment of the traffic's clock.
+    ///
+    /// The same draws, view and counters decide alike. A round robin takes its ticket.
+    ///
+    /// # Errors
+    /// [`Reason::NoRoute`], [`Reason::BadPath`] for a path that the table does not let through, [`Reason::NoEndpoint`].
+    #[inline]
+    pub fn decide(&self, facts: &Facts<'_>, draws: Draws, now: Instant) -> Result<Decision, Rejected> {
+        self.decide_with(facts, draws, now, Tickets::Take)
+    }
+
+    /// What [`decide`](Self::decide) would say now, in words: nothing is counted and no ticket is taken.
+    ///
+    /// # Errors
+    /// As `decide`.
+    pub fn explain(&self, facts: &Facts<'_>, draws: Draws, now: Instant) -> Result<Explanation<'_>, Rejected> {
+        let decision = self.decide_with(facts, draws, now, Tickets::Look)?;
+        Ok(self.describe(&decision).expect("a snapshot describes its own decisions"))
+    }
+
+    /// Decides once more with what a decision recorded instead of the live counters: its draws and its readings.
+    ///
+    /// Gives the same decision if the view is still of the decision's epoch; `None` when it is another, or when another
+    /// table decided.
+    ///
+    /// # Errors
+    /// As `decide`.
+    pub fn replay(&self, facts: &Facts<'_>, decision: &Decision) -> Option<Result<Decision, Rejected>> {
+        if decision.generation != self.generation() {
+            return None;
+        }
+        let view = self.cluster(decision.cluster).view();
+        let recorded = Recorded::new(decision.readings, decision.endpoint);
+        let again = || {
+            let routed = route(self.table(), facts, decision.draws)?;
+            place(self, &routed, &view, &recorded, decision.draws)
+        };
+        (view.epoch == decision.epoch).then(again)
+    }
+
+    /// The endpoint that a decision of this snapshot names; `None` for another snapshot's.
+    pub fn endpoint(&self, decision: &Decision) -> Option<&Endpoint> {
+        let cluster = (decision.generation == self.generation()).then(|| self.table().cluster_at(decision.cluster))?;
+        Some(&cluster.regions[decision.region as usize].endpoints[decision.endpoint as usize])
+    }
+
+    /// Counts a request as in flight where a decision of this snapshot sends it, until the permit is dropped; `None` for
+    /// another snapshot's.
+    #[inline]
+    pub fn begin(&self, decision: &Decision, now: Instant) -> Option<Permit> {
+        (decision.generation == self.generation()).then(|| Permit::begin(self.endpoint_state(decision), now))
+    }
+
+    fn endpoint_state(&self, decision: &Decision) -> &Arc<EndpointState> {
+        &self.cluster(decision.cluster).regions[decision.region as usize].endpoints[decision.endpoint as usize]
+    }
+
+    #[inline]
+    fn decide_with(
+        &self,
+        facts: &Facts<'_>,
+        draws: Draws,
+        now: Instant,
+        tickets: Tickets,
+    ) -> Result<Decision, Rejected> {
+        let routed = route(self.table(), facts, draws)?;
+        let cluster = self.table().route_at(routed.route).targets[routed.target as usize].cluster;
+        let handle = self.cluster(cluster);
+        let mut view = handle.view();
+        if view.next_change <= now {
+            drop(view);
+            self.rebuild_due_view(cluster, now);
+            view = handle.view();
+        }
+        place(self, &routed, &view, &Live { handle, now, tickets }, draws)
+    }
+}
+
+/// Whether a round robin's ticket is taken or only looked at.
+#[derive(Clone, Copy)]
+enum Tickets {
+    Take,
+    Look,
+}
+
+/// The live counters of a cluster.
+struct Live<'a> {
+    handle: &'a ClusterHandle,
+    now: Instant,
+    tickets: Tickets,
+}
+
+impl Live<'_> {
+    #[inline]
+    fn endpoint(&self, region: u32, endpoint: u32) -> &EndpointState {
+        &self.handle.regions[region as usize].endpoints[endpoint as usize]
+    }
+}
+
+impl Loads for Live<'_> {
+    #[inline]
+    fn ticket(&self, region: u32) -> u64 {
+        let state = &self.handle.regions[region as usize].state;
+        match self.tickets {
+            Tickets::Take => state.take_ticket(),
+            Tickets::Look => state.next_ticket(),
+        }
+    }
+
+    #[inline]
+    fn in_flight(&self, region: u32, endpoint: u32) -> u64 {
+        u64::from(self.endpoint(region, endpoint).in_flight())
+    }
+
+    #[inline]
+    fn exceeds(&self, region: u32, endpoint: u32, bound: impl FnOnce(u64) -> u64) -> bool {
+        let in_region = self.handle.regions[region as usize].state.in_flight();
+        self.in_flight(region, endpoint) + 1 > bound(u64::from(in_region))
+    }
+
+    #[inline]
+    fn cost(&self, region: u32, endpoint: u32) -> u64 {
+        self.endpoint(region, endpoint).cost(self.now)
+    }
+
+    #[inline]
+    fn is_vetoed(&self, region: u32) -> bool {
+        self.handle.regions[region as usize].state.veto().forbids(self.now)
+    }
+}

@@ -1,0 +1,62 @@
+//! Which region of a cluster.
+
+use super::decision::RegionReason;
+use super::loads::Loads;
+use super::rendezvous::rendezvous;
+use crate::entropy::{Draws, Purpose, below};
+use crate::state::{View, waterfall};
+use crate::table::{Cluster, Weighted};
+use crate::unit::Share;
+
+/// A chosen region.
+pub(crate) struct ChosenRegion {
+    pub(crate) place: u32,
+    pub(crate) share: Share,
+    pub(crate) reason: RegionReason,
+    /// The regions that an operator had taken out since the view was built, by place, when that mattered.
+    pub(crate) vetoed: u64,
+}
+
+/// The region by the view's shares; none when no region may be used.
+///
+/// The operator's veto is read after the pick: a view that was built before an evacuation may still offer the region, the
+/// veto cannot. The request then draws again among the regions that are left, as the next view will have them.
+#[inline]
+pub(crate) fn choose_region(
+    cluster: &Cluster,
+    view: &View,
+    key: Option<u64>,
+    loads: &impl Loads,
+    draws: Draws,
+) -> Option<ChosenRegion> {
+    let chosen = choose(cluster, &view.shares, key, draws)?;
+    if loads.is_vetoed(chosen.place) { choose_again(cluster, view, key, loads, draws) } else { Some(chosen) }
+}
+
+#[cold]
+fn choose_again(
+    cluster: &Cluster,
+    view: &View,
+    key: Option<u64>,
+    loads: &impl Loads,
+    draws: Draws,
+) -> Option<ChosenRegion> {
+    // A cluster has at most 64 regions.
+    let vetoed =
+        (0..cluster.regions.len() as u32).fold(0, |mask, place| mask | u64::from(loads.is_vetoed(place)) << place);
+    let left = waterfall(&view.regions, |place| vetoed >> place & 1 == 0);
+    Some(ChosenRegion { vetoed, reason: RegionReason::Vetoed, ..choose(cluster, &left, key, draws)? })
+}
+
+#[inline]
+fn choose(cluster: &Cluster, shares: &Weighted, key: Option<u64>, draws: Draws) -> Option<ChosenRegion> {
+    let ((place, weight), reason) = if let Some(only) = shares.only() {
+        (only, RegionReason::Only)
+    } else if let Some(key) = key {
+        let regions = shares.iter().map(|(place, weight)| (place, cluster.regions[place as usize].hash, weight));
+        (rendezvous(key, regions)?, RegionReason::Sticky)
+    } else {
+        (shares.at(below(draws.draw(Purpose::Region), shares.total()))?, RegionReason::Random)
+    };
+    Some(ChosenRegion { place, share: Share::of(weight, shares.total()), reason, vetoed: 0 })
+}

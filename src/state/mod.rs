@@ -1,0 +1,25 @@
+//! LEARNED and OVERRIDDEN: what traffic taught us and what an operator ordered, kept over every swap.
+//!
+//! State lives beside the table, found by name. Rank, weight and address are not part of a name, so a swap that changes
+//! them keeps requests in flight, response times and warm-up where they were. A name that is removed drains; one that
+//! is added again is a new incarnation, and guards of the old one release into the old one.
+//!
+//! A [`Snapshot`] ties one table to the state of its names, by place, so that a request looks nothing up.
+
+mod alias;
+mod endpoint;
+mod ewma;
+mod permit;
+mod registry;
+mod snapshot;
+mod veto;
+mod view;
+
+pub use permit::Permit;
+pub use snapshot::Snapshot;
+
+pub(crate) use alias::Drawn;
+pub(crate) use endpoint::EndpointState;
+pub(crate) use registry::Registry;
+pub(crate) use snapshot::ClusterHandle;
+pub(crate) use view::{RegionView, View, waterfall};

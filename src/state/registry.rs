@@ -1,0 +1,148 @@
+//! Names to state: the one place where a publish finds what was learned.
+//!
+//! The registry is a writer's structure, behind the publisher's lock. Requests go by place through a snapshot. A name that
+//! leaves the table moves its state to the draining list, where it stays until the last request on it has ended; the same
+//! name, added later, gets a new incarnation, and the old permits still count on the old one.
+
+use super::endpoint::{EndpointState, RegionState};
+use super::snapshot::ClusterHandle;
+use super::veto::Veto;
+use crate::entropy::Draws;
+use crate::id::Name;
+use crate::sync::{Arc, AtomicU64};
+use crate::table::{Cluster, Region, Table};
+use crate::time::Instant;
+use std::collections::{BTreeMap, HashMap};
+
+/// All state, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    clusters: HashMap<Name, ClusterSlot>,
+    /// By region name, over all clusters.
+    vetoes: BTreeMap<Name, Arc<Veto>>,
+    draining: Vec<Arc<EndpointState>>,
+    incarnations: u64,
+}
+
+#[derive(Debug)]
+struct ClusterSlot {
+    epochs: Arc<AtomicU64>,
+    regions: HashMap<Name, RegionSlot>,
+    /// The publish that last used the slot: what an older one used has left the table.
+    used: u64,
+}
+
+#[derive(Debug)]
+struct RegionSlot {
+    state: Arc<RegionState>,
+    endpoints: HashMap<Name, EndpointSlot>,
+    used: u64,
+}
+
+#[derive(Debug)]
+struct EndpointSlot {
+    state: Arc<EndpointState>,
+    used: u64,
+}
+
+/// A region's state, by place.
+#[derive(Debug)]
+pub(crate) struct RegionHandle {
+    pub(crate) state: Arc<RegionState>,
+    pub(crate) endpoints: Box<[Arc<EndpointState>]>,
+}
+
+impl Registry {
+    /// The state of everything in a table: kept where the name is known, new where it is not. What the table does not
+    /// name is let go. `turn` must grow from one call to the next.
+    pub(crate) fn adopt(&mut self, table: &Table, turn: u64, now: Instant) -> Box<[ClusterHandle]> {
+        let handles = table.clusters().map(|cluster| self.adopt_cluster(cluster, turn, now)).collect();
+        self.let_go(turn, now);
+        handles
+    }
+
+    fn adopt_cluster(&mut self, cluster: &Cluster, turn: u64, now: Instant) -> ClusterHandle {
+        let Registry { clusters, vetoes, incarnations, .. } = self;
+        let slot = clusters.entry(cluster.name().clone()).or_insert_with(|| ClusterSlot {
+            epochs: Arc::new(AtomicU64::new(0)),
+            regions: HashMap::new(),
+            used: turn,
+        });
+        slot.used = turn;
+        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, vetoes, incarnations, turn, now));
+        let regions = regions.collect();
+        ClusterHandle::new(cluster, slot.epochs.clone(), regions, now)
+    }
+
+    /// The veto of a region that some cluster of the current table has.
+    pub(crate) fn veto(&self, region: &str) -> Option<&Veto> {
+        self.vetoes.get(region).map(|veto| &**veto)
+    }
+
+    /// All regions by name, with their vetoes.
+    pub(crate) fn vetoes(&self) -> impl Iterator<Item = (&Name, &Veto)> {
+        self.vetoes.iter().map(|(name, veto)| (name, &**veto))
+    }
+
+    /// Drops drained state; how many incarnations are still draining.
+    pub(crate) fn sweep(&mut self) -> usize {
+        self.draining.retain(|state| state.in_flight() > 0);
+        self.draining.len()
+    }
+
+    fn let_go(&mut self, turn: u64, now: Instant) {
+        let draining = &mut self.draining;
+        let mut drain = |slot: EndpointSlot| {
+            if slot.state.in_flight() > 0 {
+                draining.push(slot.state);
+            }
+        };
+        self.clusters.retain(|_, cluster| {
+            cluster.regions.retain(|_, region| {
+                let gone = region.endpoints.extract_if(|_, slot| slot.used != turn);
+                gone.for_each(|(_, slot)| drain(slot));
+                region.used == turn
+            });
+            cluster.used == turn
+        });
+        let clusters = &self.clusters;
+        // An evacuation outlives the region's absence from the table: the order was about the place.
+        self.vetoes.retain(|name, veto| {
+            veto.forbids(now) || clusters.values().any(|cluster| cluster.regions.contains_key(name))
+        });
+    }
+}
+
+impl ClusterSlot {
+    fn adopt_region(
+        &mut self,
+        region: &Region,
+        vetoes: &mut BTreeMap<Name, Arc<Veto>>,
+        incarnations: &mut u64,
+        turn: u64,
+        now: Instant,
+    ) -> RegionHandle {
+        let running = self.regions.contains_key(region.name());
+        let slot = self.regions.entry(region.name().clone()).or_insert_with(|| {
+            let veto = vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
+            RegionSlot {
+                state: Arc::new(RegionState::new(veto.clone(), Draws::random().word() >> 1)),
+                endpoints: HashMap::with_capacity(region.endpoints().len()),
+                used: turn,
+            }
+        });
+        slot.used = turn;
+        let endpoints = region.endpoints().iter().map(|endpoint| {
+            let RegionSlot { state: region, endpoints, .. } = &mut *slot;
+            if let Some(known) = endpoints.get_mut(endpoint.name()) {
+                known.used = turn;
+                return known.state.clone();
+            }
+            *incarnations += 1;
+            let state = Arc::new(EndpointState::new(region.clone(), running.then_some(now), *incarnations));
+            endpoints.insert(endpoint.name().clone(), EndpointSlot { state: state.clone(), used: turn });
+            state
+        });
+        RegionHandle { endpoints: endpoints.collect(), state: slot.state.clone() }
+    }
+}

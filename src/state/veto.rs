@@ -1,0 +1,37 @@
+//! The operator's word on a region: not there, until then.
+//!
+//! One word per region *name*, shared by every cluster that has a region of that name and by every snapshot, so one store
+//! takes a region out for all of them at once, for requests that pinned an older table too. It holds the moment the
+//! evacuation expires: nobody has to run for it to end.
+
+use crate::sync::{AtomicU64, Ordering};
+use crate::time::Instant;
+
+/// Until when a region may not be used.
+#[derive(Debug)]
+pub(crate) struct Veto(AtomicU64);
+
+impl Veto {
+    pub(crate) fn new() -> Self {
+        Veto(AtomicU64::new(Instant::START.as_nanos()))
+    }
+
+    /// Takes the region out until then; [`Instant::START`] lets it back.
+    pub(crate) fn set(&self, until: Instant) {
+        // Release: an attempt that reads the word also sees what the operator did before. It pairs with `until`.
+        self.0.store(until.as_nanos(), Ordering::Release);
+    }
+
+    /// Until when the region is out; a moment that has passed when it is not.
+    #[inline]
+    pub(crate) fn until(&self) -> Instant {
+        // Acquire pairs with `set`.
+        Instant::from_nanos(self.0.load(Ordering::Acquire))
+    }
+
+    /// Whether the region may not be used now.
+    #[inline]
+    pub(crate) fn forbids(&self, now: Instant) -> bool {
+        now < self.until()
+    }
+}

@@ -1,0 +1,350 @@
+//! The handle: the one place where a table is swapped.
+//!
+//! Writers queue at one lock; nobody who serves a request ever waits for it. A publish adopts the state of every name the
+//! table has, builds the views, swaps one pointer and remembers the table. What an old table leaves behind waits in a list
+//! until nobody has it pinned: dropping a thousand routes is the publisher's work, not the last request's.
+
+mod history;
+mod pin;
+mod status;
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;
+
+pub use history::{Cause, Revision};
+pub use pin::{Pinned, Reader};
+pub use status::{ClusterStatus, EndpointStatus, RegionStatus, Status};
+
+use crate::error::TableError;
+use crate::id::Generation;
+use crate::state::{Registry, Snapshot};
+use crate::sync::{Arc, Mutex};
+use crate::table::{Diff, RouteSpec, Table, TableSpec};
+use crate::time::{Clock, Instant};
+use history::History;
+use pin::Cell;
+use std::time::Duration;
+
+/// The routing table in force and all that was learned under it. Cheap to clone; clones are the same traffic.
+///
+/// ```
+/// use contraflow::{Draws, Facts, TableSpec, Traffic};
+///
+/// let table = TableSpec::new()
+///     .cluster("api", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80")))
+///     .cluster("api-next", |c| c.region("us-east", |r| r.endpoint("n", "10.0.0.9:80")))
+///     .route("all", |r| r.any().split([("api", 99), ("api-next", 1)]))
+///     .build()?;
+/// let traffic = Traffic::new(table);
+///
+/// traffic.edit(|spec| {
+///     spec.route_mut("all")?.reweight("api", 90).reweight("api-next", 10);
+///     Ok(())
+/// })?;
+/// assert_eq!(traffic.snapshot().generation().as_u64(), 2);
+///
+/// traffic.rollback()?;
+/// let decision = traffic.snapshot().decide(&Facts::path("/"), Draws::random(), traffic.now())?;
+/// assert_eq!(decision.generation().as_u64(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    core: Arc<Core>,
+}
+
+#[derive(Debug)]
+struct Core {
+    cell: Cell,
+    clock: Clock,
+    writer: Mutex<Writer>,
+}
+
+/// What only writers touch.
+#[derive(Debug)]
+struct Writer {
+    current: Arc<Snapshot>,
+    registry: Registry,
+    history: History,
+    /// Snapshots that somebody may still have pinned.
+    retired: Vec<Arc<Snapshot>>,
+}
+
+/// Why a publish was refused. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// Somebody else published first.
+    #[error("generation {current} is in force, not {expected}; look at what changed and try again")]
+    Conflict {
+        /// The generation that should have been in force.
+        expected: Generation,
+        /// The one that is.
+        current: Generation,
+    },
+    /// The changed spec is not a sound table.
+    #[error(transparent)]
+    Invalid(#[from] TableError),
+    /// There is nothing to go back to, or it was forgotten.
+    #[error("generation {wanted} is not in the history, which goes back to generation {oldest}")]
+    Forgotten {
+        /// The generation that was asked for; the one before the first, when there is none before.
+        wanted: Generation,
+        /// The oldest that is remembered.
+        oldest: Generation,
+    },
+}
+
+/// What a publish did.
+#[derive(Clone, Debug)]
+#[must_use = "a publish may be worth a line in the log"]
+pub struct Published {
+    generation: Generation,
+    before: Table,
+    after: Table,
+}
+
+impl Published {
+    /// The table's new generation.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The table that was in force before.
+    pub fn before(&self) -> &Table {
+        &self.before
+    }
+
+    /// The table in force now.
+    pub fn after(&self) -> &Table {
+        &self.after
+    }
+
+    /// What changed; compared when asked.
+    pub fn diff(&self) -> Diff {
+        self.before.diff(&self.after)
+    }
+}
+
+/// What a sweep found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// Old tables that somebody still has pinned.
+    pub retired: usize,
+    /// Endpoints that left the table and still serve requests.
+    pub draining: usize,
+}
+
+impl Traffic {
+    /// Traffic by this table, on the machine's clock.
+    pub fn new(table: Table) -> Self {
+        Traffic::with_clock(table, Clock::std())
+    }
+
+    /// Traffic by this table, on another clock.
+    pub fn with_clock(table: Table, clock: Clock) -> Self {
+        let now = clock.now();
+        let mut registry = Registry::default();
+        let generation = Generation::FIRST;
+        let handles = registry.adopt(&table, generation.as_u64(), now);
+        let current = Arc::new(Snapshot::new(generation, table.clone(), handles));
+        let cell = Cell::new(&current);
+        let history = History::new(Revision::new(generation, table, Cause::Publish, now));
+        let writer = Mutex::new(Writer { current, registry, history, retired: Vec::new() });
+        Traffic { core: Arc::new(Core { cell, clock, writer }) }
+    }
+
+    /// Traffic to one service: one route that takes every request, to one cluster of one endpoint, all of this name.
+    ///
+    /// # Errors
+    /// When the name or a knob is bad.
+    ///
+    /// ```
+    /// use contraflow::Traffic;
+    /// use std::time::Duration;
+    ///
+    /// let traffic = Traffic::single("db", |route| route.deadline(Duration::from_secs(1)))?;
+    /// # Ok::<(), contraflow::TableError>(())
+    /// ```
+    pub fn single(name: &str, describe: impl FnOnce(RouteSpec) -> RouteSpec) -> Result<Self, TableError> {
+        let spec = TableSpec::new()
+            .cluster(name, |cluster| cluster.region(name, |region| region.endpoint(name, name)))
+            .route(name, |route| describe(route.any().to(name)));
+        Ok(Traffic::new(spec.build()?))
+    }
+
+    /// The table in force with its state, pinned: it stays as it is for whoever has it, whatever is published.
+    #[inline]
+    pub fn snapshot(&self) -> Pinned {
+        self.core.cell.pin()
+    }
+
+    /// A reader that keeps its pin while the generation stands: the cheapest way to pin once for each of many requests.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.clone())
+    }
+
+    /// The moment on the traffic's clock.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        self.core.clock.now()
+    }
+
+    /// Puts a table in force.
+    ///
+    /// When it returns, no new request decides by an older table, on any thread. Requests that have one pinned finish by it.
+    ///
+    /// # Errors
+    /// None yet: a [`Table`] is sound. Rules about what may change at once will refuse here.
+    pub fn publish(&self, table: Table) -> Result<Published, PublishError> {
+        let mut writer = self.core.writer.lock();
+        Ok(writer.put(&self.core, table, Cause::Publish))
+    }
+
+    /// Puts a table in force if this generation still is: for whoever made it from that generation's.
+    ///
+    /// # Errors
+    /// [`PublishError::Conflict`] when another generation is.
+    pub fn publish_if(&self, expected: Generation, table: Table) -> Result<Published, PublishError> {
+        self.put_if(expected, table, Cause::Publish)
+    }
+
+    /// Changes the table in force: `change` gets its spec, and what it leaves there is built and published.
+    ///
+    /// Two edits never lose each other's changes: when somebody publishes in between, `change` runs again on the newer
+    /// spec, so it may run several times, and outside any lock.
+    ///
+    /// # Errors
+    /// [`PublishError::Invalid`] with what `change` or `build` found wrong.
+    pub fn edit(
+        &self,
+        mut change: impl FnMut(&mut TableSpec) -> Result<(), TableError>,
+    ) -> Result<Published, PublishError> {
+        loop {
+            let snapshot = self.snapshot();
+            let mut spec = snapshot.table().spec().clone();
+            change(&mut spec)?;
+            match self.put_if(snapshot.generation(), spec.build()?, Cause::Edit) {
+                // Somebody made progress, so this ends.
+                Err(PublishError::Conflict { .. }) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Puts the table before the one in force back in force, as a new generation.
+    ///
+    /// Rolling back twice goes back two tables, not to and fro.
+    ///
+    /// # Errors
+    /// [`PublishError::Forgotten`] when there is none before, or no longer: the last 32 are remembered.
+    pub fn rollback(&self) -> Result<Published, PublishError> {
+        let mut writer = self.core.writer.lock();
+        let (generation, table) = writer.history.before()?;
+        Ok(writer.put(&self.core, table, Cause::Rollback(generation)))
+    }
+
+    /// Puts the table of a remembered generation back in force, as a new generation.
+    ///
+    /// # Errors
+    /// [`PublishError::Forgotten`] when it is not remembered.
+    pub fn rollback_to(&self, generation: Generation) -> Result<Published, PublishError> {
+        let mut writer = self.core.writer.lock();
+        let table = writer.history.get(generation)?;
+        Ok(writer.put(&self.core, table, Cause::Rollback(generation)))
+    }
+
+    /// The tables that were in force, oldest first; the last is in force now. 32 are remembered.
+    pub fn history(&self) -> Vec<Revision> {
+        self.core.writer.lock().history.list()
+    }
+
+    /// Takes a region out, in every cluster that has a region of this name, until the time is over.
+    ///
+    /// When it returns, no new attempt goes there, also of requests that have an older table pinned; requests in flight
+    /// finish. It outlives publishes and rollbacks. Calling it again sets the time anew.
+    ///
+    /// # Errors
+    /// When no cluster has a region of this name.
+    pub fn evacuate(&self, region: &str, expires_in: Duration) -> Result<(), TableError> {
+        self.veto(region, |now| now.after(expires_in))
+    }
+
+    /// Lets an evacuated region back before its time is over.
+    ///
+    /// # Errors
+    /// When no cluster has a region of this name.
+    pub fn readmit(&self, region: &str) -> Result<(), TableError> {
+        self.veto(region, |_| Instant::START)
+    }
+
+    /// Frees old tables that nobody has pinned any more, and the state of endpoints that have drained.
+    ///
+    /// Every publish does this too; call it now and then when publishes are rare and tables large.
+    pub fn sweep(&self) -> Swept {
+        let (swept, garbage) = {
+            let mut writer = self.core.writer.lock();
+            writer.sweep()
+        };
+        // Freed after the lock is.
+        drop(garbage);
+        swept
+    }
+
+    /// What is in force and what is known of every endpoint, as plain values: for an admin page or a metric.
+    pub fn status(&self) -> Status {
+        let mut writer = self.core.writer.lock();
+        let (swept, _garbage) = writer.sweep();
+        Status::new(&writer.current, swept, self.now())
+    }
+
+    fn put_if(&self, expected: Generation, table: Table, cause: Cause) -> Result<Published, PublishError> {
+        let mut writer = self.core.writer.lock();
+        let current = writer.current.generation();
+        if current == expected {
+            Ok(writer.put(&self.core, table, cause))
+        } else {
+            Err(PublishError::Conflict { expected, current })
+        }
+    }
+
+    fn veto(&self, region: &str, until: impl FnOnce(Instant) -> Instant) -> Result<(), TableError> {
+        let writer = self.core.writer.lock();
+        let now = self.now();
+        let Some(veto) = writer.registry.veto(region) else {
+            let names: Vec<_> = writer.registry.vetoes().map(|(name, _)| format!("`{name}`")).collect();
+            return Err(TableError::one(
+                format!("regions.{region}"),
+                format!("is in no cluster; there is {}", names.join(", ")),
+            ));
+        };
+        // First the word, which binds at once whoever picks by an older view, then the views, of older tables too.
+        veto.set(until(now));
+        writer.current.rebuild_views(now);
+        writer.retired.iter().for_each(|snapshot| snapshot.rebuild_views(now));
+        Ok(())
+    }
+}
+
+impl Writer {
+    fn put(&mut self, core: &Core, table: Table, cause: Cause) -> Published {
+        let now = core.clock.now();
+        let generation = self.current.generation().next();
+        let handles = self.registry.adopt(&table, generation.as_u64(), now);
+        let snapshot = Arc::new(Snapshot::new(generation, table.clone(), handles));
+        core.cell.swap(&snapshot);
+        let old = std::mem::replace(&mut self.current, snapshot);
+        let before = old.table().clone();
+        self.retired.push(old);
+        self.history.push(Revision::new(generation, table.clone(), cause, now));
+        drop(self.sweep());
+        Published { generation, before, after: table }
+    }
+
+    /// Takes out what nobody uses any more; the caller drops it.
+    fn sweep(&mut self) -> (Swept, Vec<Arc<Snapshot>>) {
+        // Only this list can still give out the old snapshots, so a count of one cannot grow.
+        let garbage = self.retired.extract_if(.., |snapshot| Arc::strong_count(snapshot) == 1).collect();
+        let swept = Swept { retired: self.retired.len(), draining: self.registry.sweep() };
+        (swept, garbage)
+    }
+}

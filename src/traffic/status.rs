@@ -1,0 +1,122 @@
+//! What is in force and what is known, as plain values.
+
+use super::Swept;
+use crate::id::{Epoch, Generation, Name};
+use crate::state::Snapshot;
+use crate::time::Instant;
+use crate::unit::Share;
+use std::time::Duration;
+
+/// What is in force and what is known of every endpoint. Counters are read one by one: together they are a moment's blur.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The table in force.
+    pub generation: Generation,
+    /// Its clusters, by name.
+    pub clusters: Vec<ClusterStatus>,
+    /// Old tables that somebody still has pinned.
+    pub retired: usize,
+    /// Endpoints that left the table and still serve requests.
+    pub draining: usize,
+}
+
+/// A cluster.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ClusterStatus {
+    /// Its name.
+    pub name: Name,
+    /// Its view.
+    pub epoch: Epoch,
+    /// Its regions, by name.
+    pub regions: Vec<RegionStatus>,
+}
+
+/// A region.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RegionStatus {
+    /// Its name.
+    pub name: Name,
+    /// Its rank.
+    pub rank: u32,
+    /// The part of the cluster's requests that it gets now.
+    pub share: Share,
+    /// How long it is still evacuated.
+    pub evacuated_for: Option<Duration>,
+    /// Requests in flight, to the end of their bodies.
+    pub in_flight: u32,
+    /// Its endpoints, by name.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// An endpoint.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EndpointStatus {
+    /// Its name.
+    pub name: Name,
+    /// Where it is.
+    pub address: String,
+    /// Its weight in the table.
+    pub weight: u32,
+    /// The part of its weight that it has reached in its warm-up.
+    pub warm: Share,
+    /// Which endpoint of this name it is: one that was removed and added again has a higher number.
+    pub incarnation: u64,
+    /// Requests in flight, to the end of their bodies.
+    pub in_flight: u32,
+    /// Of those, requests that wait for the head of their answer.
+    pub waiting: u32,
+    /// Requests it answered well.
+    pub successes: u64,
+    /// Requests it failed.
+    pub failures: u64,
+    /// Its response time: a moving average that follows peaks at once and forgets over 10 s.
+    pub average: Option<Duration>,
+}
+
+impl Status {
+    pub(super) fn new(snapshot: &Snapshot, swept: Swept, now: Instant) -> Self {
+        let clusters = (0..).zip(snapshot.table().clusters()).map(|(place, cluster)| {
+            let handle = snapshot.cluster(place);
+            let view = handle.view();
+            let regions = (0..).zip(cluster.regions()).zip(&handle.regions).map(|((place, region), known)| {
+                let share = view.shares.iter().find(|&(at, _)| at == place).map_or(0, |(_, weight)| weight);
+                let usable = &view.regions[place as usize];
+                let endpoints =
+                    (0..).zip(region.endpoints()).zip(&known.endpoints).map(|((place, endpoint), state)| {
+                        EndpointStatus {
+                            name: endpoint.name().clone(),
+                            address: endpoint.address().into(),
+                            weight: endpoint.weight(),
+                            warm: Share::of(usable.step(place), 64),
+                            incarnation: state.incarnation(),
+                            in_flight: state.in_flight(),
+                            waiting: state.waiting(),
+                            successes: state.successes(),
+                            failures: state.failures(),
+                            average: state.average(now),
+                        }
+                    });
+                let veto = known.state.veto();
+                RegionStatus {
+                    name: region.name().clone(),
+                    rank: region.rank(),
+                    share: Share::of(share, view.shares.total().max(1)),
+                    evacuated_for: veto.forbids(now).then(|| veto.until().since(now)),
+                    in_flight: known.state.in_flight(),
+                    endpoints: endpoints.collect(),
+                }
+            });
+            ClusterStatus { name: cluster.name().clone(), epoch: view.epoch, regions: regions.collect() }
+        });
+        Status {
+            generation: snapshot.generation(),
+            clusters: clusters.collect(),
+            retired: swept.retired,
+            draining: swept.draining,
+        }
+    }
+}
