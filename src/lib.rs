@@ -20,3 +20,13 @@ pub use state::Snapshot;
 pub use table::{Match, Pick, SlowStart, Sticky, Table, TableSpec};
 pub use traffic::Traffic;
 pub use unit::{Ratio, Share};
+
+/// Failing seeds are kept beside the source they are about, and committed.
+#[cfg(all(test, not(contraflow_loom)))]
+fn property_config() -> proptest::test_runner::Config {
+    use proptest::test_runner::{Config, FileFailurePersistence};
+    Config {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..Config::default()
+    }
+}

@@ -144,6 +144,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_config())]
+
         // I-07, I-08: areas are the weights exactly, and a zero weight has none.
         #[test]
         fn every_member_has_exactly_its_weight_in_area(weights in prop::collection::vec(0u64..1 << 38, 1..40)) {
