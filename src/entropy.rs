@@ -5,8 +5,53 @@
 //! simulator, an evaluation offline. The function is `SplitMix64` (Steele, Lea, Flood, *Fast splittable pseudorandom
 //! number generators*, OOPSLA 2014): the word is the seed, purpose and attempt give the position in its stream.
 
+use crate::sync::{Arc, AtomicU64, Ordering};
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
+
+/// Where random words come from. Cheap to clone; clones of a seeded one share its stream.
+#[derive(Clone, Debug, Default)]
+pub struct Entropy(Source);
+
+#[derive(Clone, Debug, Default)]
+enum Source {
+    /// The thread's generator.
+    #[default]
+    Random,
+    /// Word by word from a seed: for tests and simulations.
+    Seeded { seed: u64, words: Arc<AtomicU64> },
+}
+
+impl Entropy {
+    /// Random words, from a generator of each thread that the operating system seeded.
+    pub fn random() -> Self {
+        Entropy(Source::Random)
+    }
+
+    /// The same words in the same order for the same seed.
+    pub fn seeded(seed: u64) -> Self {
+        Entropy(Source::Seeded { seed: mix64(seed), words: Arc::new(AtomicU64::new(0)) })
+    }
+
+    /// The next word.
+    #[expect(clippy::disallowed_methods, reason = "the one place that draws randomness")]
+    #[inline]
+    pub fn word(&self) -> u64 {
+        match &self.0 {
+            Source::Random => fastrand::u64(..),
+            // Relaxed: the count need only be taken once by each caller.
+            Source::Seeded { seed, words } => {
+                mix64(seed.wrapping_add(words.fetch_add(1, Ordering::Relaxed).wrapping_mul(GAMMA)))
+            }
+        }
+    }
+
+    /// The draws of a new request.
+    #[inline]
+    pub fn draws(&self) -> Draws {
+        Draws::from_word(self.word())
+    }
+}
 
 /// The draws of one attempt of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,13 +78,6 @@ const PLACES: u64 = 16;
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Draws {
-    /// The first attempt's draws from a fresh random word.
-    #[expect(clippy::disallowed_methods, reason = "the one place that draws randomness")]
-    #[inline]
-    pub fn random() -> Self {
-        Draws::from_word(fastrand::u64(..))
-    }
-
     /// The first attempt's draws from a given word: the same word gives the same draws everywhere.
     #[inline]
     pub const fn from_word(word: u64) -> Self {

@@ -8,11 +8,13 @@ mod protocol;
 pub mod state;
 mod sync;
 pub mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 pub mod traffic;
 mod unit;
 pub use decide::Decision;
-pub use entropy::Draws;
+pub use entropy::{Draws, Entropy};
 pub use error::{Rejected, TableError};
 pub use id::{Epoch, Generation, Name};
 pub use protocol::{Facts, Outcome};

@@ -14,6 +14,7 @@ pub use history::{Cause, Revision};
 pub use pin::{Pinned, Reader};
 pub use status::{ClusterStatus, EndpointStatus, RegionStatus, Status};
 
+use crate::entropy::{Draws, Entropy};
 use crate::error::TableError;
 use crate::id::Generation;
 use crate::state::{Registry, Snapshot};
@@ -27,7 +28,7 @@ use std::time::Duration;
 /// The routing table in force and all that was learned under it. Cheap to clone; clones are the same traffic.
 ///
 /// ```
-/// use contraflow::{Draws, Facts, TableSpec, Traffic};
+/// use contraflow::{Facts, TableSpec, Traffic};
 ///
 /// let table = TableSpec::new()
 ///     .cluster("api", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80")))
@@ -43,7 +44,7 @@ use std::time::Duration;
 /// assert_eq!(traffic.snapshot().generation().as_u64(), 2);
 ///
 /// traffic.rollback()?;
-/// let decision = traffic.snapshot().decide(&Facts::path("/"), Draws::random(), traffic.now())?;
+/// let decision = traffic.snapshot().decide(&Facts::path("/"), traffic.draws(), traffic.now())?;
 /// assert_eq!(decision.generation().as_u64(), 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -56,6 +57,7 @@ pub struct Traffic {
 struct Core {
     cell: Cell,
     clock: Clock,
+    entropy: Entropy,
     writer: Mutex<Writer>,
 }
 
@@ -135,22 +137,22 @@ pub struct Swept {
 }
 
 impl Traffic {
-    /// Traffic by this table, on the machine's clock.
+    /// Traffic by this table, on the machine's clock, with random draws.
     pub fn new(table: Table) -> Self {
-        Traffic::with_clock(table, Clock::std())
+        Traffic::with_sources(table, Clock::std(), Entropy::random())
     }
 
-    /// Traffic by this table, on another clock.
-    pub fn with_clock(table: Table, clock: Clock) -> Self {
+    /// Traffic by this table, with another clock and other draws: for tests and simulations, which then repeat exactly.
+    pub fn with_sources(table: Table, clock: Clock, entropy: Entropy) -> Self {
         let now = clock.now();
-        let mut registry = Registry::default();
+        let mut registry = Registry::new(entropy.clone());
         let generation = Generation::FIRST;
         let handles = registry.adopt(&table, generation.as_u64(), now);
         let current = Arc::new(Snapshot::new(generation, table.clone(), handles));
         let cell = Cell::new(&current);
         let history = History::new(Revision::new(generation, table, Cause::Publish, now));
         let writer = Mutex::new(Writer { current, registry, history, retired: Vec::new() });
-        Traffic { core: Arc::new(Core { cell, clock, writer }) }
+        Traffic { core: Arc::new(Core { cell, clock, entropy, writer }) }
     }
 
     /// Traffic to one service: one route that takes every request, to one cluster of one endpoint, all of this name.
@@ -187,6 +189,12 @@ impl Traffic {
     #[inline]
     pub fn now(&self) -> Instant {
         self.core.clock.now()
+    }
+
+    /// The draws of a new request.
+    #[inline]
+    pub fn draws(&self) -> Draws {
+        self.core.entropy.draws()
     }
 
     /// Puts a table in force.

@@ -44,16 +44,21 @@ pub struct Explanation<'a> {
 impl Snapshot {
     /// A decision with names; `None` when another snapshot made it.
     pub fn describe(&self, decision: &Decision) -> Option<Explanation<'_>> {
-        let endpoint = self.endpoint(decision)?;
+        (decision.generation == self.generation()).then(|| self.in_words(*decision))
+    }
+
+    /// The decision must be this snapshot's.
+    pub(super) fn in_words(&self, decision: Decision) -> Explanation<'_> {
         let cluster = self.table().cluster_at(decision.cluster);
-        Some(Explanation {
-            decision: *decision,
+        let region = &cluster.regions[decision.region as usize];
+        Explanation {
             route: self.table().route_at(decision.route),
             matched: self.table().match_at(decision.route, decision.which),
             cluster,
-            region: &cluster.regions[decision.region as usize],
-            endpoint,
-        })
+            region,
+            endpoint: &region.endpoints[decision.endpoint as usize],
+            decision,
+        }
     }
 }
 

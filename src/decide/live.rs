@@ -101,7 +101,7 @@ impl Snapshot {
     /// As `decide`.
     pub fn explain(&self, facts: &Facts<'_>, draws: Draws, now: Instant) -> Result<Explanation<'_>, Rejected> {
         let decision = self.decide_with(facts, draws, now, Tickets::Look)?;
-        Ok(self.describe(&decision).expect("a snapshot describes its own decisions"))
+        Ok(self.in_words(decision))
     }
 
     /// Decides once more with what a decision recorded instead of the live counters: its draws and its readings.

@@ -52,6 +52,10 @@ pub(crate) fn normal_text(text: &str) -> Cow<'_, str> {
 /// Whether a path surely holds nothing that `normalise` looks at: no escape, backslash or control character, and no
 /// slash before a dot or another slash. Written as one pass without branches, which the compiler turns into vectors.
 #[inline]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "lazy operators would branch, and branches keep it from being vectors"
+)]
 fn is_plain(path: &[u8]) -> bool {
     let mut odd = false;
     for &byte in path {

@@ -7,7 +7,7 @@
 use super::endpoint::{EndpointState, RegionState};
 use super::snapshot::ClusterHandle;
 use super::veto::Veto;
-use crate::entropy::Draws;
+use crate::entropy::Entropy;
 use crate::id::Name;
 use crate::sync::{Arc, AtomicU64};
 use crate::table::{Cluster, Region, Table};
@@ -15,8 +15,9 @@ use crate::time::Instant;
 use std::collections::{BTreeMap, HashMap};
 
 /// All state, by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Registry {
+    entropy: Entropy,
     clusters: HashMap<Name, ClusterSlot>,
     /// By region name, over all clusters.
     vetoes: BTreeMap<Name, Arc<Veto>>,
@@ -53,6 +54,11 @@ pub(crate) struct RegionHandle {
 }
 
 impl Registry {
+    pub(crate) fn new(entropy: Entropy) -> Self {
+        let (clusters, vetoes) = (HashMap::new(), BTreeMap::new());
+        Registry { entropy, clusters, vetoes, draining: Vec::new(), incarnations: 0 }
+    }
+
     /// The state of everything in a table: kept where the name is known, new where it is not. What the table does not
     /// name is let go. `turn` must grow from one call to the next.
     pub(crate) fn adopt(&mut self, table: &Table, turn: u64, now: Instant) -> Box<[ClusterHandle]> {
@@ -62,15 +68,20 @@ impl Registry {
     }
 
     fn adopt_cluster(&mut self, cluster: &Cluster, turn: u64, now: Instant) -> ClusterHandle {
-        let Registry { clusters, vetoes, incarnations, .. } = self;
-        let slot = clusters.entry(cluster.name().clone()).or_insert_with(|| ClusterSlot {
+        let slot = self.clusters.entry(cluster.name().clone()).or_insert_with(|| ClusterSlot {
             epochs: Arc::new(AtomicU64::new(0)),
             regions: HashMap::new(),
             used: turn,
         });
         slot.used = turn;
-        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, vetoes, incarnations, turn, now));
-        let regions = regions.collect();
+        let mut naming = Naming {
+            entropy: &self.entropy,
+            vetoes: &mut self.vetoes,
+            incarnations: &mut self.incarnations,
+            turn,
+            now,
+        };
+        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, &mut naming)).collect();
         ClusterHandle::new(cluster, slot.epochs.clone(), regions, now)
     }
 
@@ -113,34 +124,37 @@ impl Registry {
     }
 }
 
+/// What new state is made of.
+struct Naming<'a> {
+    entropy: &'a Entropy,
+    vetoes: &'a mut BTreeMap<Name, Arc<Veto>>,
+    incarnations: &'a mut u64,
+    turn: u64,
+    now: Instant,
+}
+
 impl ClusterSlot {
-    fn adopt_region(
-        &mut self,
-        region: &Region,
-        vetoes: &mut BTreeMap<Name, Arc<Veto>>,
-        incarnations: &mut u64,
-        turn: u64,
-        now: Instant,
-    ) -> RegionHandle {
+    fn adopt_region(&mut self, region: &Region, naming: &mut Naming<'_>) -> RegionHandle {
         let running = self.regions.contains_key(region.name());
         let slot = self.regions.entry(region.name().clone()).or_insert_with(|| {
-            let veto = vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
+            let veto = naming.vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
             RegionSlot {
-                state: Arc::new(RegionState::new(veto.clone(), Draws::random().word() >> 1)),
+                // Half of the range is left to count on.
+                state: Arc::new(RegionState::new(veto.clone(), naming.entropy.word() >> 1)),
                 endpoints: HashMap::with_capacity(region.endpoints().len()),
-                used: turn,
+                used: naming.turn,
             }
         });
-        slot.used = turn;
+        slot.used = naming.turn;
         let endpoints = region.endpoints().iter().map(|endpoint| {
-            let RegionSlot { state: region, endpoints, .. } = &mut *slot;
-            if let Some(known) = endpoints.get_mut(endpoint.name()) {
-                known.used = turn;
+            if let Some(known) = slot.endpoints.get_mut(endpoint.name()) {
+                known.used = naming.turn;
                 return known.state.clone();
             }
-            *incarnations += 1;
-            let state = Arc::new(EndpointState::new(region.clone(), running.then_some(now), *incarnations));
-            endpoints.insert(endpoint.name().clone(), EndpointSlot { state: state.clone(), used: turn });
+            *naming.incarnations += 1;
+            let joined = running.then_some(naming.now);
+            let state = Arc::new(EndpointState::new(slot.state.clone(), joined, *naming.incarnations));
+            slot.endpoints.insert(endpoint.name().clone(), EndpointSlot { state: state.clone(), used: naming.turn });
             state
         });
         RegionHandle { endpoints: endpoints.collect(), state: slot.state.clone() }

@@ -388,7 +388,7 @@ fn wanted_picks(routes: &[Route], clusters: usize) -> Vec<Picks> {
         match target.policy.pick {
             Pick::RoundRobin => wanted.round_robin = true,
             Pick::Maglev(maglev) if !wanted.maglev_sizes.contains(&maglev.size) => {
-                wanted.maglev_sizes.push(maglev.size)
+                wanted.maglev_sizes.push(maglev.size);
             }
             _ => {}
         }

@@ -51,7 +51,6 @@ pub enum Change {
 
 /// A part of a table, without the named parts below it, which are parts of their own.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "diffs are few and off every hot path")]
 pub enum Part {
     /// Defaults, hash seed and path rules; the lists are empty.
     Settings(TableSpec),

@@ -107,5 +107,5 @@ pub(crate) fn fill(permutations: &[(u32, u32)], weights: &[u32], size: u32) -> B
 
 /// Whether a size is prime, by trial: at most 1118 divisions at the largest size.
 pub(crate) fn is_prime(number: u32) -> bool {
-    number >= 2 && (2..).take_while(|divisor| divisor * divisor <= number).all(|divisor| number % divisor != 0)
+    number >= 2 && (2..=number.isqrt()).all(|divisor| !number.is_multiple_of(divisor))
 }

@@ -56,7 +56,6 @@ pub struct TableSpec {
 /// An allowed path is matched as it stands, and forwarded as it stands: whoever allows a kind must know that every server
 /// behind the table reads it in that way too, or a spelling can walk around a match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "what overrides a guard is called allow")]
 pub struct PathRules {
     /// Let segments `.` and `..` pass, encoded ones too.
     pub allow_dot_segments: bool,

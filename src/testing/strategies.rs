@@ -1,0 +1,240 @@
+//! Tables and requests for property tests, drawn so that they meet: few hosts, few segments, few values.
+
+use crate::entropy::{Entropy, below};
+use crate::table::{
+    ClusterSpec, FieldMatch, KeySource, Knobs, Maglev, Match, PathMatch, Pick, Scope, SlowStart, Sticky, Table,
+    TableSpec, TargetSpec, ValueMatch,
+};
+use crate::unit::Ratio;
+use http::{HeaderName, HeaderValue, Method, Request};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::time::Duration;
+
+const HOSTS: [&str; 5] = ["a.test", "b.test", "x.a.test", "y.x.a.test", "c.d.test"];
+const HOST_PATTERNS: [&str; 6] = ["a.test", "x.a.test", "b.test", "*.a.test", "*.x.a.test", "*.test"];
+const SEGMENTS: [&str; 4] = ["a", "b", "c", "d.e"];
+const TEMPLATE_SEGMENTS: [&str; 4] = ["a", "b", "{one}", "{two}"];
+const HEADERS: [&str; 3] = ["x-a", "x-b", "x-user"];
+const PARAMETERS: [&str; 2] = ["p", "q"];
+const VALUES: [&str; 4] = ["1", "2", "12", "123"];
+const METHODS: [Method; 3] = [Method::GET, Method::POST, Method::DELETE];
+
+/// Specs that build, with every kind of match, split, policy and weight.
+pub fn specs() -> impl Strategy<Value = TableSpec> {
+    let parts = (vec(cluster(), 1..5), vec(route(), 1..12), option::of(pick()), any::<u64>());
+    parts.prop_map(|(clusters, routes, pick, hash_seed)| {
+        let mut spec = TableSpec { hash_seed, ..TableSpec::new() };
+        spec.defaults.pick = pick;
+        for (place, regions) in clusters.into_iter().enumerate() {
+            spec = spec.cluster(format!("cluster-{place}"), |cluster| regions.describe(cluster));
+        }
+        for (place, route) in routes.into_iter().enumerate() {
+            let clusters = spec.clusters.len();
+            spec = spec.route(format!("route-{place}"), |mut built| {
+                built.matches = route.matches;
+                built.sticky = route.sticky;
+                built.knobs = route.knobs;
+                for (cluster, weight) in route.split {
+                    built.reweight(&format!("cluster-{}", cluster % clusters), weight);
+                }
+                built
+            });
+        }
+        until_sound(&mut spec);
+        spec
+    })
+}
+
+/// Tables, built.
+pub fn tables() -> impl Strategy<Value = Table> {
+    specs().prop_filter_map("a spec that does not build", |spec| spec.build().ok())
+}
+
+/// The same spec with everything whose order has no meaning in another order.
+pub fn shuffled(spec: &TableSpec, seed: u64) -> TableSpec {
+    let entropy = Entropy::seeded(seed);
+    let mut spec = spec.clone();
+    for cluster in &mut spec.clusters {
+        for region in &mut cluster.regions {
+            shuffle(&mut region.endpoints, &entropy);
+        }
+        shuffle(&mut cluster.regions, &entropy);
+    }
+    for route in &mut spec.routes {
+        for matching in &mut route.matches {
+            shuffle(&mut matching.headers, &entropy);
+            shuffle(&mut matching.query, &entropy);
+        }
+        shuffle(&mut route.matches, &entropy);
+        shuffle(&mut route.split, &entropy);
+    }
+    shuffle(&mut spec.clusters, &entropy);
+    shuffle(&mut spec.routes, &entropy);
+    spec
+}
+
+/// Fisher and Yates.
+fn shuffle<T>(items: &mut [T], entropy: &Entropy) {
+    for end in (1..items.len()).rev() {
+        items.swap(end, below(entropy.word(), end as u64 + 1) as usize);
+    }
+}
+
+/// Requests that the tables have something to say about, some with odd spellings.
+pub fn requests() -> impl Strategy<Value = Request<()>> {
+    let fields = |names: &'static [&'static str]| vec((select(names), select(&VALUES[..])), 0..3);
+    let host = option::weighted(0.9, select(&HOSTS[..]));
+    let path = vec(select(&SEGMENTS[..]), 0..5);
+    let parts = (host, path, any::<bool>(), select(&METHODS[..]), fields(&HEADERS), fields(&PARAMETERS));
+    parts.prop_filter_map("a URI of sound parts", |(host, path, trailing, method, headers, query)| {
+        let slash = if trailing && !path.is_empty() { "/" } else { "" };
+        let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = format!("/{}{slash}{mark}{}", path.join("/"), query.join("&")).parse().ok()?;
+        if let Some(host) = host {
+            request.headers_mut().insert(http::header::HOST, HeaderValue::from_static(host));
+        }
+        for (name, value) in headers {
+            request.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Some(request)
+    })
+}
+
+/// One match, of any kind.
+pub fn matches() -> impl Strategy<Value = Match> {
+    let segments =
+        |from: &'static [&'static str]| vec(select(from), 0..4).prop_map(|parts| format!("/{}", parts.join("/")));
+    let path = prop_oneof![
+        segments(&SEGMENTS).prop_map(PathMatch::Exact),
+        segments(&SEGMENTS).prop_map(PathMatch::Prefix),
+        segments(&TEMPLATE_SEGMENTS).prop_map(PathMatch::Template),
+    ];
+    let value = prop_oneof![
+        3 => select(&VALUES[..]).prop_map(|value| ValueMatch::Exact(value.into())),
+        1 => select(&VALUES[..]).prop_map(|value| ValueMatch::Prefix(value.into())),
+        1 => Just(ValueMatch::Present),
+        1 => Just(ValueMatch::Absent),
+    ];
+    let fields = |names: &'static [&'static str]| {
+        btree_map(select(names), value.clone(), 0..3).prop_map(|fields| {
+            fields.into_iter().map(|(name, value)| FieldMatch { name: name.into(), value }).collect::<Vec<_>>()
+        })
+    };
+    let host = option::of(select(&HOST_PATTERNS[..]).prop_map(String::from));
+    let conditions = (
+        option::weighted(0.3, select(&METHODS[..])),
+        option::weighted(0.3, fields(&HEADERS)),
+        option::weighted(0.2, fields(&PARAMETERS)),
+    );
+    (host, option::weighted(0.8, path), conditions).prop_map(|(host, path, (method, headers, query))| Match {
+        host,
+        path,
+        method,
+        headers: headers.unwrap_or_default(),
+        query: query.unwrap_or_default(),
+    })
+}
+
+/// Every way to pick.
+pub fn pick() -> impl Strategy<Value = Pick> {
+    prop_oneof![
+        Just(Pick::Random),
+        Just(Pick::RoundRobin),
+        Just(Pick::LeastInFlight),
+        Just(Pick::PeakEwma),
+        option::of(100u32..300).prop_map(|max_load_percent| Pick::Maglev(Maglev { size: Some(251), max_load_percent })),
+    ]
+}
+
+/// Weights, zero among them, small and huge.
+pub fn weight() -> impl Strategy<Value = u32> {
+    prop_oneof![2 => Just(0), 6 => 1u32..10, 2 => 1u32..1000, 1 => Just(u32::MAX)]
+}
+
+#[derive(Clone, Debug)]
+struct Regions(Vec<(u32, u32, Vec<u32>)>, Option<SlowStart>);
+
+impl Regions {
+    fn describe(self, mut cluster: ClusterSpec) -> ClusterSpec {
+        for (place, (rank, weight, endpoints)) in self.0.into_iter().enumerate() {
+            cluster = cluster.region(format!("region-{place}"), |mut region| {
+                region = region.rank(rank).weight(weight);
+                for (place, weight) in endpoints.into_iter().enumerate() {
+                    let name = format!("endpoint-{place}");
+                    region =
+                        region.endpoint_with(name, format!("10.0.0.{place}:80"), |endpoint| endpoint.weight(weight));
+                }
+                region
+            });
+        }
+        cluster.knobs.slow_start = self.1;
+        cluster
+    }
+}
+
+fn cluster() -> impl Strategy<Value = Regions> {
+    let slow_start = (1u64..120, 0u8..100)
+        .prop_map(|(seconds, percent)| SlowStart::over(Duration::from_secs(seconds)).floor(Ratio::percent(percent)));
+    (vec((0u32..3, weight(), vec(weight(), 1..7)), 1..4), option::weighted(0.3, slow_start))
+        .prop_map(|(regions, slow_start)| Regions(regions, slow_start))
+}
+
+#[derive(Clone, Debug)]
+struct Route {
+    matches: Vec<Match>,
+    split: Vec<(usize, u32)>,
+    sticky: Option<Sticky>,
+    knobs: Knobs,
+}
+
+fn route() -> impl Strategy<Value = Route> {
+    let source = prop_oneof![
+        Just(KeySource::Header("x-user".into())),
+        Just(KeySource::Query("p".into())),
+        Just(KeySource::Caller),
+    ];
+    let scope = select(vec![Scope::Cluster, Scope::Region, Scope::Endpoint]);
+    let sticky = (vec(source, 1..3), scope).prop_map(|(sources, scope)| Sticky { sources, scope });
+    let split = vec((any::<prop::sample::Index>().prop_map(|index| index.index(64)), weight()), 1..4);
+    (vec(matches(), 1..4), split, option::of(sticky), option::of(pick())).prop_map(|(matches, split, sticky, pick)| {
+        Route { matches, split, sticky, knobs: Knobs { pick, ..Knobs::default() } }
+    })
+}
+
+/// Mends what chance made unsound: zero sums get a weight, matches that are equal or covered go.
+fn until_sound(spec: &mut TableSpec) {
+    for region in spec.clusters.iter_mut().flat_map(|cluster| &mut cluster.regions) {
+        if region.endpoints.iter().all(|endpoint| endpoint.weight == 0) {
+            region.endpoints[0].weight = 1;
+        }
+    }
+    for cluster in &mut spec.clusters {
+        if cluster.regions.iter().all(|region| region.weight == 0) {
+            cluster.regions[0].weight = 1;
+        }
+    }
+    for route in &mut spec.routes {
+        if route.split.iter().all(|TargetSpec { weight, .. }| *weight == 0) {
+            route.split[0].weight = 1;
+        }
+    }
+    while let Err(error) = spec.clone().build() {
+        let path = error.problems()[0].path();
+        let name = path.strip_prefix("routes.").and_then(|rest| rest.split('.').next()).unwrap_or_default().to_owned();
+        let Ok(route) = spec.route_mut(&name) else { panic!("only matches can be unsound here: {error}") };
+        route.matches.pop();
+        if route.matches.is_empty() {
+            spec.routes.retain(|route| route.name != name);
+        }
+        if spec.routes.is_empty() {
+            let cluster = spec.clusters[0].name.clone();
+            *spec = std::mem::take(spec).route("route-any", |route| route.any().to(cluster));
+        }
+    }
+}
