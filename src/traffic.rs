@@ -98,7 +98,6 @@ pub enum PublishError {
 
 /// What a publish did.
 #[derive(Clone, Debug)]
-#[must_use = "a publish may be worth a line in the log"]
 pub struct Published {
     generation: Generation,
     before: Table,
@@ -165,6 +164,7 @@ impl Traffic {
     /// use std::time::Duration;
     ///
     /// let traffic = Traffic::single("db", |route| route.deadline(Duration::from_secs(1)))?;
+    /// assert_eq!(traffic.status().clusters[0].name, "db");
     /// # Ok::<(), contraflow::TableError>(())
     /// ```
     pub fn single(name: &str, describe: impl FnOnce(RouteSpec) -> RouteSpec) -> Result<Self, TableError> {

@@ -1,6 +1,6 @@
 //! Deciding with a snapshot: the same pure steps, fed with live counters or with recorded ones.
 
-use super::decision::Decision;
+use super::decision::{ClusterReason, Decision};
 use super::endpoint::Choosing;
 use super::explain::Explanation;
 use super::loads::{Loads, Recorded};
@@ -13,13 +13,14 @@ use crate::state::{ClusterHandle, EndpointState, Permit, Snapshot, View};
 use crate::sync::Arc;
 use crate::table::{Endpoint, Scope, Table};
 use crate::time::Instant;
+use crate::unit::Share;
 
 /// What is decided once for a request: the route and the target.
 struct Routed {
     route: u32,
     which: u32,
     target: u32,
-    decision: super::decision::ClusterReason,
+    reason: ClusterReason,
     weight: u64,
     key: Option<u64>,
 }
@@ -30,8 +31,8 @@ fn route(table: &Table, facts: &Facts<'_>, draws: Draws) -> Result<Routed, Rejec
     let entry = table.find(facts)?;
     let route = table.route_at(entry.route);
     let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
-    let (target, weight, decision) = choose_target(route, key, draws.attempt(0));
-    Ok(Routed { route: entry.route, which: entry.which, target, decision, weight, key })
+    let (target, weight, reason) = choose_target(route, key, draws.attempt(0));
+    Ok(Routed { route: entry.route, which: entry.which, target, reason, weight, key })
 }
 
 /// The region and the endpoint: for each attempt.
@@ -72,9 +73,9 @@ fn place(
         cluster: target.cluster,
         region: region.place,
         endpoint: endpoint.place,
-        cluster_share: crate::unit::Share::of(routed.weight, route.split.total()),
+        cluster_share: Share::of(routed.weight, route.split.total()),
         region_share: region.share,
-        cluster_reason: routed.decision,
+        cluster_reason: routed.reason,
         region_reason: region.reason,
         endpoint_reason: endpoint.reason,
         key: routed.key,

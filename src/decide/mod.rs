@@ -1,7 +1,7 @@
 //! DECISION: which cluster, region and endpoint a request goes to, as a pure function.
 //!
 //! Everything a decision depends on is an argument: the table (through the route that matched), a view of the cluster, the
-//! draws, and the live counters it may read ([`Loads`]). What it read of the counters is recorded in the [`Decision`], so
+//! draws, and the live counters it may read (`loads.rs`). What it read of the counters is recorded in the [`Decision`], so
 //! the same decision can be made again from its record: live, in `explain`, in a test or offline.
 //!
 //! ```text

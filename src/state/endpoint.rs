@@ -1,10 +1,10 @@
-//! What traffic taught us about one endpoint, and what all endpoints of a region share.
+//! What traffic taught us about one endpoint.
 
 use super::ewma::PeakEwma;
-use super::permit::InFlight;
-use super::veto::Veto;
+use super::in_flight::InFlight;
+use super::region::RegionState;
 use crate::protocol::Outcome;
-use crate::sync::{Arc, AtomicU64, Ordering, Padded};
+use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -23,14 +23,6 @@ pub(crate) struct EndpointState {
     incarnation: u64,
 }
 
-/// What the endpoints of a region share.
-#[derive(Debug)]
-pub(crate) struct RegionState {
-    in_flight: Padded<InFlight>,
-    tickets: Padded<AtomicU64>,
-    veto: Arc<Veto>,
-}
-
 impl EndpointState {
     pub(crate) fn new(region: Arc<RegionState>, joined: Option<Instant>, incarnation: u64) -> Self {
         EndpointState {
@@ -47,13 +39,13 @@ impl EndpointState {
     #[inline]
     pub(super) fn begin(&self) {
         self.in_flight.begin();
-        self.region.in_flight.begin();
+        self.region.begin();
     }
 
     #[inline]
     pub(super) fn head(&self, outcome: Outcome, took: Duration, now: Instant) {
         self.in_flight.head();
-        self.region.in_flight.head();
+        self.region.head();
         // Relaxed: counters that are shown, never decided on.
         match outcome {
             Outcome::Success => {
@@ -70,7 +62,7 @@ impl EndpointState {
     #[inline]
     pub(super) fn end(&self, had_head: bool) {
         self.in_flight.end(had_head);
-        self.region.in_flight.end(had_head);
+        self.region.end(had_head);
     }
 
     /// Requests in flight, to the end of their bodies.
@@ -115,36 +107,5 @@ impl EndpointState {
 
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
-    }
-}
-
-impl RegionState {
-    /// A region whose round robin begins at `first_ticket`: at random, so that many young processes do not all begin with
-    /// the same endpoint.
-    pub(crate) fn new(veto: Arc<Veto>, first_ticket: u64) -> Self {
-        RegionState { in_flight: Padded(InFlight::new()), tickets: Padded(AtomicU64::new(first_ticket)), veto }
-    }
-
-    /// Requests in flight in the region, to the end of their bodies.
-    #[inline]
-    pub(crate) fn in_flight(&self) -> u32 {
-        self.in_flight.open()
-    }
-
-    /// Takes the next ticket of the region's round robin.
-    #[inline]
-    pub(crate) fn take_ticket(&self) -> u64 {
-        // Relaxed: tickets need be distinct, which the read-modify-write is, not ordered with anything.
-        self.tickets.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// The ticket that the next taker gets.
-    pub(crate) fn next_ticket(&self) -> u64 {
-        self.tickets.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    pub(crate) fn veto(&self) -> &Veto {
-        &self.veto
     }
 }

@@ -7,9 +7,13 @@
 //! A [`Snapshot`] ties one table to the state of its names, by place, so that a request looks nothing up.
 
 mod alias;
+mod cluster;
 mod endpoint;
 mod ewma;
+mod handle;
+mod in_flight;
 mod permit;
+mod region;
 mod registry;
 mod snapshot;
 mod veto;
@@ -19,7 +23,7 @@ pub use permit::Permit;
 pub use snapshot::Snapshot;
 
 pub(crate) use alias::Drawn;
+pub(crate) use cluster::ClusterHandle;
 pub(crate) use endpoint::EndpointState;
 pub(crate) use registry::Registry;
-pub(crate) use snapshot::ClusterHandle;
 pub(crate) use view::{RegionView, View, waterfall};

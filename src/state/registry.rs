@@ -4,8 +4,10 @@
 //! leaves the table moves its state to the draining list, where it stays until the last request on it has ended; the same
 //! name, added later, gets a new incarnation, and the old permits still count on the old one.
 
-use super::endpoint::{EndpointState, RegionState};
-use super::snapshot::ClusterHandle;
+use super::cluster::ClusterHandle;
+use super::endpoint::EndpointState;
+use super::handle::RegionHandle;
+use super::region::RegionState;
 use super::veto::Veto;
 use crate::entropy::Entropy;
 use crate::id::Name;
@@ -44,13 +46,6 @@ struct RegionSlot {
 struct EndpointSlot {
     state: Arc<EndpointState>,
     used: u64,
-}
-
-/// A region's state, by place.
-#[derive(Debug)]
-pub(crate) struct RegionHandle {
-    pub(crate) state: Arc<RegionState>,
-    pub(crate) endpoints: Box<[Arc<EndpointState>]>,
 }
 
 impl Registry {

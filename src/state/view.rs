@@ -9,7 +9,7 @@
 //! has a usable one share everything by weight; health will lower shares here and nowhere else.
 
 use super::alias::Alias;
-use super::registry::RegionHandle;
+use super::handle::RegionHandle;
 use crate::id::Epoch;
 use crate::table::{Cluster, Region, SlowStart, Weighted};
 use crate::time::Instant;

@@ -1,8 +1,9 @@
 //! The checks on single values: what is wrong with a knob, a name or an address, and what to do about it.
 
 use super::maglev::{MAX_SIZE, is_prime};
+use super::names::{Named, did_you_mean};
 use super::policy::{Knobs, Pick, SlowStart};
-use super::spec::{Capacity, EndpointSpec, KeySource, Named, Sticky, did_you_mean};
+use super::spec::{Capacity, EndpointSpec, KeySource, Sticky};
 use crate::error::Problems;
 use crate::id::Name;
 use crate::protocol::normal_host;

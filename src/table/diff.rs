@@ -4,7 +4,8 @@
 //! an operator reads before a publish and what the history says afterwards.
 
 use super::compile::Table;
-use super::spec::{ClusterSpec, EndpointSpec, Named, RegionSpec, RouteSpec, TableSpec};
+use super::names::Named;
+use super::spec::{ClusterSpec, EndpointSpec, RegionSpec, RouteSpec, TableSpec};
 use crate::error::TableError;
 use std::cmp::Ordering;
 use std::fmt;

@@ -8,8 +8,8 @@
 //!
 //! A router crate would give one best path; ours has to go on from there when that path's headers do not match.
 
-use super::matching::{Conditions, Predicate};
 use super::pattern::{HostPattern, Step};
+use super::predicate::{Conditions, Predicate};
 use crate::entropy::mix64;
 use crate::protocol::Facts;
 use std::collections::HashMap;

@@ -3,6 +3,7 @@
 //! A [`TableSpec`] is written, then built once into a [`Table`] in which nothing is left to check or to decide. A table
 //! knows nothing of health, time or requests in flight; it is swapped whole, and two tables can be compared ([`Diff`]).
 
+mod builder;
 mod check;
 mod cluster;
 mod compile;
@@ -11,8 +12,10 @@ mod hash;
 mod index;
 mod maglev;
 mod matching;
+mod names;
 mod pattern;
 mod policy;
+mod predicate;
 mod route;
 mod sequence;
 mod spec;

@@ -1,0 +1,20 @@
+//! Every default, its source and why.
+//!
+//! | knob | default | why |
+//! |---|---|---|
+//! | [`deadline`](crate::table::Knobs::deadline) | 15 s | Envoy's route timeout; a request without any bound is how one dead region fills every caller. `Duration::MAX` turns it off, by name. |
+//! | [`pick`](crate::table::Knobs::pick) | [`LeastInFlight`](crate::Pick::LeastInFlight) | Two draws and a comparison avoid the loaded endpoint without knowing all loads (Mitzenmacher 2001), need no tuning and no history. `PeakEwma` sees slowness earlier but needs samples; `RoundRobin` is even but blind. |
+//! | weight | 1 | Kubernetes' Gateway API. 0 is "never", on every path. |
+//! | rank | 0 | All regions serve; a rank is a decision to keep one in reserve. |
+//! | [`slow_start`](crate::table::Knobs::slow_start) | off | As Envoy. What a cold endpoint can take is known to its owner only. Where it is on: from 10% of the weight in a line, Envoy's `min_weight_percent` and aggression 1. |
+//! | Maglev [`size`](crate::table::Maglev::size) | the first of 1021 .. 655 373 above 100 x sum / least weight | The rule of thumb `M > 100 N` keeps shares within 1%; Envoy's fixed 65 537 is 262 kB even for three endpoints. |
+//! | Maglev [`max_load_percent`](crate::table::Maglev::max_load_percent) | unbounded | As Envoy. A bound of 125 to 200 trades stickiness for evenness. |
+//! | decay of response times | 10 s | Finagle and tower. |
+//! | [`Scope`](crate::table::Scope) of a sticky key | endpoint | The same request meets the same endpoint, so that a decision is a function of the key alone. A canary that should leave balancing alone takes `Scope::Cluster`. |
+//! | [`hash_seed`](crate::TableSpec::hash_seed) | 0 | Two tables agree on every key unless somebody wants them not to. |
+//! | [`PathRules`](crate::table::PathRules) | nothing allowed | A path that two servers read in two ways has walked around many access rules; see [`table`](crate::table). |
+//! | history | 32 tables | An afternoon of careful steps. |
+//!
+//! # How knobs inherit
+//! A route's knob wins over its cluster's, the cluster's over the table's defaults. Unset is not the same as set to the
+//! default: a cluster that says `LeastInFlight` keeps it when the table's default becomes `RoundRobin`.

@@ -1,0 +1,19 @@
+//! What the crate does not do, or not yet.
+//!
+//! **Not ours:** TLS, HTTP parsing, compression, authentication, requests a second for each user, rewriting.
+//!
+//! **Not yet:** the tower layers; concurrency limits; retries and hedges; health, outlier detection and capacity. Until
+//! health exists every endpoint counts as healthy, and a region's declared [`Capacity`](crate::table::Capacity) is kept in
+//! the table but read by no decision. A route's deadline is compiled and shown, and enforced by nobody yet.
+//!
+//! **By design:**
+//! - Routes that share host *and* path are tried one after the other: a thousand routes that differ only in a header are a
+//!   thousand comparisons. Between hosts and paths the work does not grow.
+//! - A sticky route whose key reaches to the endpoint looks at every endpoint of the region (about 2 ns each), unless it
+//!   picks by [`Maglev`](crate::Pick::Maglev), which moves somewhat more keys than the least when an endpoint leaves.
+//! - An unusual spelling costs a copy: a host with capitals, a path with needless escapes.
+//! - A header condition on a value that two proxies read differently (folded lines, repeated lines) takes any of the lines.
+//! - `+` and `%20` in a query are two values, as in the URI.
+//! - Response times are averaged in ticks of 65.5 us; of more samples in one tick only the first counts, unless it is a peak.
+//! - A [`Pinned`](crate::traffic::Pinned) snapshot or an idle [`Reader`](crate::traffic::Reader) keeps its table's memory.
+//! - At most 64 regions in a cluster, 2^20 endpoints in a region (4096 for round robin), names of 128 bytes.

@@ -1,0 +1,59 @@
+//! What all endpoints of a region share.
+
+use super::in_flight::InFlight;
+use super::veto::Veto;
+use crate::sync::{Arc, AtomicU64, Ordering, Padded};
+
+/// What the endpoints of a region share.
+#[derive(Debug)]
+pub(crate) struct RegionState {
+    in_flight: Padded<InFlight>,
+    tickets: Padded<AtomicU64>,
+    veto: Arc<Veto>,
+}
+
+impl RegionState {
+    /// A region whose round robin begins at `first_ticket`: at random, so that many young processes do not all begin with
+    /// the same endpoint.
+    pub(crate) fn new(veto: Arc<Veto>, first_ticket: u64) -> Self {
+        RegionState { in_flight: Padded(InFlight::new()), tickets: Padded(AtomicU64::new(first_ticket)), veto }
+    }
+
+    #[inline]
+    pub(super) fn begin(&self) {
+        self.in_flight.begin();
+    }
+
+    #[inline]
+    pub(super) fn head(&self) {
+        self.in_flight.head();
+    }
+
+    #[inline]
+    pub(super) fn end(&self, had_head: bool) {
+        self.in_flight.end(had_head);
+    }
+
+    /// Requests in flight in the region, to the end of their bodies.
+    #[inline]
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.open()
+    }
+
+    /// Takes the next ticket of the region's round robin.
+    #[inline]
+    pub(crate) fn take_ticket(&self) -> u64 {
+        // Relaxed: tickets need be distinct, which the read-modify-write is, not ordered with anything.
+        self.tickets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The ticket that the next taker gets.
+    pub(crate) fn next_ticket(&self) -> u64 {
+        self.tickets.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn veto(&self) -> &Veto {
+        &self.veto
+    }
+}

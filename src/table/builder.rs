@@ -1,0 +1,280 @@
+//! The words to write a table with: methods that make a spec read like the sentence it means.
+//!
+//! They only fill in the plain data of [`super::spec`]; whatever they do can be done by assigning fields.
+
+use super::matching::Match;
+use super::names::find;
+use super::policy::{Pick, SlowStart};
+use super::spec::{
+    Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, Scope, Sticky, TableSpec,
+    TargetSpec,
+};
+use crate::error::TableError;
+use std::time::Duration;
+
+impl TableSpec {
+    /// An empty table: nothing is routed anywhere.
+    pub fn new() -> Self {
+        TableSpec::default()
+    }
+
+    /// Adds a cluster.
+    pub fn cluster(mut self, name: impl Into<String>, describe: impl FnOnce(ClusterSpec) -> ClusterSpec) -> Self {
+        self.clusters.push(describe(ClusterSpec { name: name.into(), ..ClusterSpec::default() }));
+        self
+    }
+
+    /// Adds a route.
+    pub fn route(mut self, name: impl Into<String>, describe: impl FnOnce(RouteSpec) -> RouteSpec) -> Self {
+        self.routes.push(describe(RouteSpec { name: name.into(), ..RouteSpec::default() }));
+        self
+    }
+
+    /// Sets how endpoints are picked where neither cluster nor route says.
+    pub fn pick(mut self, pick: Pick) -> Self {
+        self.defaults.pick = Some(pick);
+        self
+    }
+
+    /// Sets the deadline where neither cluster nor route says.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.defaults.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets how new endpoints warm up where the cluster does not say.
+    pub fn slow_start(mut self, slow_start: SlowStart) -> Self {
+        self.defaults.slow_start = Some(slow_start);
+        self
+    }
+
+    /// Sets the seed of all sticky hashing.
+    pub fn hash_seed(mut self, seed: u64) -> Self {
+        self.hash_seed = seed;
+        self
+    }
+
+    /// Sets which ambiguous paths are let through.
+    pub fn paths(mut self, rules: PathRules) -> Self {
+        self.paths = rules;
+        self
+    }
+
+    /// The cluster of that name, to change it.
+    ///
+    /// # Errors
+    /// When there is none; the error names the nearest.
+    pub fn cluster_mut(&mut self, name: &str) -> Result<&mut ClusterSpec, TableError> {
+        find(&mut self.clusters, "clusters", name)
+    }
+
+    /// The route of that name, to change it.
+    ///
+    /// # Errors
+    /// When there is none; the error names the nearest.
+    pub fn route_mut(&mut self, name: &str) -> Result<&mut RouteSpec, TableError> {
+        find(&mut self.routes, "routes", name)
+    }
+}
+
+impl ClusterSpec {
+    /// Adds a region.
+    pub fn region(mut self, name: impl Into<String>, describe: impl FnOnce(RegionSpec) -> RegionSpec) -> Self {
+        let region = RegionSpec { name: name.into(), rank: 0, weight: 1, capacity: None, endpoints: Vec::new() };
+        self.regions.push(describe(region));
+        self
+    }
+
+    /// Sets how endpoints are picked where the route does not say.
+    pub fn pick(mut self, pick: Pick) -> Self {
+        self.knobs.pick = Some(pick);
+        self
+    }
+
+    /// Sets the deadline where the route does not say.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.knobs.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets how new endpoints warm up.
+    pub fn slow_start(mut self, slow_start: SlowStart) -> Self {
+        self.knobs.slow_start = Some(slow_start);
+        self
+    }
+
+    /// The region of that name, to change it.
+    ///
+    /// # Errors
+    /// When there is none; the error names the nearest.
+    pub fn region_mut(&mut self, name: &str) -> Result<&mut RegionSpec, TableError> {
+        let path = format!("clusters.{}.regions", self.name);
+        find(&mut self.regions, &path, name)
+    }
+}
+
+impl RegionSpec {
+    /// Sets the rank: lower ones are used first.
+    pub fn rank(mut self, rank: u32) -> Self {
+        self.rank = rank;
+        self
+    }
+
+    /// Sets the share among regions of the same rank.
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Declares what the region can take.
+    pub fn capacity(mut self, capacity: Capacity) -> Self {
+        self.capacity = Some(capacity);
+        self
+    }
+
+    /// Adds an endpoint of weight 1.
+    pub fn endpoint(self, name: impl Into<String>, address: impl Into<String>) -> Self {
+        self.endpoint_with(name, address, |endpoint| endpoint)
+    }
+
+    /// Adds an endpoint and says more about it.
+    pub fn endpoint_with(
+        mut self,
+        name: impl Into<String>,
+        address: impl Into<String>,
+        describe: impl FnOnce(EndpointSpec) -> EndpointSpec,
+    ) -> Self {
+        let (name, address) = (name.into(), address.into());
+        self.endpoints.push(describe(EndpointSpec { name, address, authority: None, tls_name: None, weight: 1 }));
+        self
+    }
+
+    /// The endpoint of that name, to change it.
+    ///
+    /// # Errors
+    /// When there is none; the error names the nearest.
+    pub fn endpoint_mut(&mut self, name: &str) -> Result<&mut EndpointSpec, TableError> {
+        let path = format!("regions.{}.endpoints", self.name);
+        find(&mut self.endpoints, &path, name)
+    }
+}
+
+impl EndpointSpec {
+    /// Sets the share among the region's endpoints.
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets the authority to send instead of the address.
+    pub fn authority(mut self, authority: impl Into<String>) -> Self {
+        self.authority = Some(authority.into());
+        self
+    }
+
+    /// Sets the name to expect in the certificate.
+    pub fn tls_name(mut self, name: impl Into<String>) -> Self {
+        self.tls_name = Some(name.into());
+        self
+    }
+}
+
+impl RouteSpec {
+    /// Takes what this matches, besides what the route takes already.
+    pub fn when(mut self, matching: Match) -> Self {
+        self.matches.push(matching);
+        self
+    }
+
+    /// Takes every request that no other route takes.
+    pub fn any(self) -> Self {
+        self.when(Match::new())
+    }
+
+    /// Splits over clusters by weight.
+    pub fn split<C: Into<String>>(mut self, targets: impl IntoIterator<Item = (C, u32)>) -> Self {
+        let targets = targets.into_iter().map(|(cluster, weight)| TargetSpec { cluster: cluster.into(), weight });
+        self.split.extend(targets);
+        self
+    }
+
+    /// Sends everything to one cluster.
+    pub fn to(self, cluster: impl Into<String>) -> Self {
+        self.split([(cluster, 1)])
+    }
+
+    /// Keeps each user in one cohort.
+    pub fn sticky(mut self, sticky: Sticky) -> Self {
+        self.sticky = Some(sticky);
+        self
+    }
+
+    /// Sets how endpoints are picked for this route.
+    pub fn pick(mut self, pick: Pick) -> Self {
+        self.knobs.pick = Some(pick);
+        self
+    }
+
+    /// Sets this route's deadline.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.knobs.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets a cluster's weight in the split, adding the cluster if it is not there.
+    pub fn reweight(&mut self, cluster: &str, weight: u32) -> &mut Self {
+        match self.split.iter_mut().find(|target| target.cluster == cluster) {
+            Some(target) => target.weight = weight,
+            None => self.split.push(TargetSpec { cluster: cluster.into(), weight }),
+        }
+        self
+    }
+}
+
+impl Sticky {
+    /// By the first value of a header.
+    pub fn header(name: impl Into<String>) -> Self {
+        Sticky::by(KeySource::Header(name.into()))
+    }
+
+    /// By a cookie.
+    pub fn cookie(name: impl Into<String>) -> Self {
+        Sticky::by(KeySource::Cookie(name.into()))
+    }
+
+    /// By the first value of a query parameter.
+    pub fn query(name: impl Into<String>) -> Self {
+        Sticky::by(KeySource::Query(name.into()))
+    }
+
+    /// By what the caller gives with the facts.
+    pub fn caller() -> Self {
+        Sticky::by(KeySource::Caller)
+    }
+
+    fn by(source: KeySource) -> Self {
+        Sticky { sources: vec![source], scope: Scope::default() }
+    }
+
+    /// Else by this.
+    pub fn or(mut self, source: KeySource) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Else by a header.
+    pub fn or_header(self, name: impl Into<String>) -> Self {
+        self.or(KeySource::Header(name.into()))
+    }
+
+    /// Else by a cookie.
+    pub fn or_cookie(self, name: impl Into<String>) -> Self {
+        self.or(KeySource::Cookie(name.into()))
+    }
+
+    /// Sets how far down the key decides.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+}

@@ -1,0 +1,208 @@
+//! A match as compiled: checked, in normal form, in order of precedence, and ready to be asked.
+
+use super::matching::{Match, ValueMatch};
+use super::pattern::{HostPattern, PathPattern};
+use crate::protocol::Facts;
+use crate::protocol::path::normal_text;
+use http::Method;
+use http::header::{HOST, HeaderName, HeaderValue};
+use std::cmp::{Ordering, Reverse};
+
+/// A match, checked and in normal form. The derived order is the precedence: what is asked first is least.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Predicate {
+    pub(crate) host: HostPattern,
+    pub(crate) path: PathPattern,
+    pub(crate) conditions: Conditions,
+}
+
+/// The conditions besides host and path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    method: Option<Method>,
+    /// Sorted by name, each name once; so is `query`.
+    headers: Vec<(HeaderName, Value)>,
+    query: Vec<(String, Value)>,
+}
+
+/// [`ValueMatch`] with the order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    Exact(String),
+    Prefix(Reverse<usize>, String),
+    Present,
+    Absent,
+}
+
+impl Predicate {
+    /// Checks a match; `problem` is told each thing that is wrong, with its path below the match.
+    pub(crate) fn compile(spec: &Match, mut problem: impl FnMut(&str, String)) -> Option<Self> {
+        let mut sound = true;
+        let mut wrong = |at: &str, message: String| {
+            sound = false;
+            problem(at, message);
+        };
+        let host = match &spec.host {
+            None => HostPattern::Any,
+            Some(host) => HostPattern::compile(host).unwrap_or_else(|message| {
+                wrong("host", message);
+                HostPattern::Any
+            }),
+        };
+        let path = PathPattern::compile(spec.path.as_ref()).unwrap_or_else(|message| {
+            wrong("path", message);
+            PathPattern::any()
+        });
+        let mut headers = Vec::with_capacity(spec.headers.len());
+        for field in &spec.headers {
+            let at = format!("headers.{}", field.name);
+            match HeaderName::from_bytes(field.name.as_bytes()) {
+                Ok(name) if name == HOST => wrong(&at, "spells the host as it came; use `.host(..)`".into()),
+                Ok(name) => headers.push((name, Value::new(&field.value))),
+                Err(_) => wrong(&at, "is not a header name".into()),
+            }
+            if let ValueMatch::Exact(text) | ValueMatch::Prefix(text) = &field.value
+                && HeaderValue::from_str(text).is_err()
+            {
+                wrong(&at, format!("asks for {text:?}, which no header can hold"));
+            }
+        }
+        let mut query = Vec::with_capacity(spec.query.len());
+        for field in &spec.query {
+            if field.name.is_empty() || field.name.contains(['&', '=', '#']) {
+                wrong(&format!("query.{}", field.name), "is not a parameter's name".into());
+            }
+            query.push((normal_text(&field.name).into_owned(), Value::new_query(&field.value)));
+        }
+        headers.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+        query.sort();
+        for pair in headers.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            wrong(&format!("headers.{}", pair[0].0), "is named twice; one condition a header".into());
+        }
+        for pair in query.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            wrong(&format!("query.{}", pair[0].0), "is named twice; one condition a parameter".into());
+        }
+        let conditions = Conditions { method: spec.method.clone(), headers, query };
+        sound.then_some(Predicate { host, path, conditions })
+    }
+}
+
+impl Conditions {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.method.is_none() && self.headers.is_empty() && self.query.is_empty()
+    }
+
+    /// Whether a request meets all of them.
+    #[inline]
+    pub(crate) fn hold(&self, facts: &Facts<'_>) -> bool {
+        self.method.as_ref().is_none_or(|method| facts.method() == Some(method))
+            && self.headers.iter().all(|(name, value)| value.holds(facts.header(name), |line| line))
+            && self.query.iter().all(|(name, value)| value.holds(facts.parameter(name), |text| text.as_bytes()))
+    }
+
+    /// Two earlier matches that together take everything these conditions take: one wants a field present, the other
+    /// absent, and neither wants anything else that these do not imply. Their places among `earlier`.
+    pub(crate) fn covered_by_two(&self, earlier: &[&Conditions]) -> Option<(usize, usize)> {
+        earlier.iter().enumerate().find_map(|(i, one)| {
+            one.fields().filter(|(_, value)| **value == Value::Present).find_map(|(field, _)| {
+                let completes = |other: &&Conditions| {
+                    other.fields().any(|found| found == (field, &Value::Absent)) && other.implied_by(self, Some(field))
+                };
+                let j = earlier.iter().position(completes)?;
+                one.implied_by(self, Some(field)).then_some((i, j))
+            })
+        })
+    }
+
+    /// Whether every request that meets `narrow` meets these, one field aside.
+    fn implied_by(&self, narrow: &Conditions, except: Option<(FieldKind, &str)>) -> bool {
+        (self.method.is_none() || self.method == narrow.method)
+            && self
+                .fields()
+                .filter(|(field, _)| Some(*field) != except)
+                .all(|(field, wide)| narrow.fields().any(|(name, value)| name == field && value.implies(wide)))
+    }
+
+    fn fields(&self) -> impl Iterator<Item = ((FieldKind, &str), &Value)> {
+        let headers = self.headers.iter().map(|(name, value)| ((FieldKind::Header, name.as_str()), value));
+        headers.chain(self.query.iter().map(|(name, value)| ((FieldKind::Query, name.as_str()), value)))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FieldKind {
+    Header,
+    Query,
+}
+
+impl Ord for Conditions {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let method = |conditions: &Conditions| conditions.method.as_ref().map(Method::as_str).map(String::from);
+        let headers = |conditions: &Conditions| -> Vec<(String, Value)> {
+            conditions.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone())).collect()
+        };
+        self.method
+            .is_none()
+            .cmp(&other.method.is_none())
+            .then_with(|| other.headers.len().cmp(&self.headers.len()))
+            .then_with(|| other.query.len().cmp(&self.query.len()))
+            .then_with(|| headers(self).cmp(&headers(other)))
+            .then_with(|| self.query.cmp(&other.query))
+            .then_with(|| method(self).cmp(&method(other)))
+    }
+}
+
+impl PartialOrd for Conditions {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Value {
+    fn new(spec: &ValueMatch) -> Self {
+        match spec {
+            ValueMatch::Exact(text) => Value::Exact(text.clone()),
+            // Every value begins with nothing.
+            ValueMatch::Prefix(text) if text.is_empty() => Value::Present,
+            ValueMatch::Prefix(text) => Value::Prefix(Reverse(text.len()), text.clone()),
+            ValueMatch::Present => Value::Present,
+            ValueMatch::Absent => Value::Absent,
+        }
+    }
+
+    /// A query's values are compared in their normal spelling.
+    fn new_query(spec: &ValueMatch) -> Self {
+        let normal = |text: &str| normal_text(text).into_owned();
+        Value::new(&match spec {
+            ValueMatch::Exact(text) => ValueMatch::Exact(normal(text)),
+            ValueMatch::Prefix(text) => ValueMatch::Prefix(normal(text)),
+            other => other.clone(),
+        })
+    }
+
+    #[inline]
+    fn holds<V>(&self, mut values: impl Iterator<Item = V>, bytes: impl Fn(&V) -> &[u8]) -> bool {
+        match self {
+            Value::Present => values.next().is_some(),
+            Value::Absent => values.next().is_none(),
+            Value::Exact(_) | Value::Prefix(..) => values.any(|value| self.takes(bytes(&value))),
+        }
+    }
+
+    fn takes(&self, value: &[u8]) -> bool {
+        match self {
+            Value::Exact(text) => value == text.as_bytes(),
+            Value::Prefix(_, text) => value.starts_with(text.as_bytes()),
+            Value::Present => true,
+            Value::Absent => false,
+        }
+    }
+
+    fn implies(&self, wide: &Value) -> bool {
+        match (self, wide) {
+            (Value::Exact(text) | Value::Prefix(_, text), Value::Prefix(_, begin)) => text.starts_with(begin),
+            (Value::Exact(_) | Value::Prefix(..) | Value::Present, Value::Present) => true,
+            (one, other) => one == other,
+        }
+    }
+}
