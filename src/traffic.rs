@@ -147,7 +147,7 @@ impl Traffic {
         let mut registry = Registry::new(entropy.clone());
         let generation = Generation::FIRST;
         let handles = registry.adopt(&table, generation.as_u64(), now);
-        let current = Arc::new(Snapshot::new(generation, table.clone(), handles));
+        let current = Arc::new(Snapshot::new(generation, table.clone(), handles, registry.latest_veto()));
         let cell = Cell::new(&current);
         let history = History::new(Revision::new(generation, table, Cause::Publish, now));
         let writer = Mutex::new(Writer { current, registry, history, retired: Vec::new() });
@@ -318,15 +318,14 @@ impl Traffic {
     fn veto(&self, region: &str, until: impl FnOnce(Instant) -> Instant) -> Result<(), TableError> {
         let writer = self.core.writer.lock();
         let now = self.now();
-        let Some(veto) = writer.registry.veto(region) else {
-            let names: Vec<_> = writer.registry.vetoes().map(|(name, _)| format!("`{name}`")).collect();
+        // First the word, which binds at once whoever picks by an older view, then the views, of older tables too.
+        if !writer.registry.set_veto(region, until(now)) {
+            let names: Vec<_> = writer.registry.region_names().map(|name| format!("`{name}`")).collect();
             return Err(TableError::one(
                 format!("regions.{region}"),
                 format!("is in no cluster; there is {}", names.join(", ")),
             ));
-        };
-        // First the word, which binds at once whoever picks by an older view, then the views, of older tables too.
-        veto.set(until(now));
+        }
         writer.current.rebuild_views(now);
         writer.retired.iter().for_each(|snapshot| snapshot.rebuild_views(now));
         Ok(())
@@ -338,7 +337,7 @@ impl Writer {
         let now = core.clock.now();
         let generation = self.current.generation().next();
         let handles = self.registry.adopt(&table, generation.as_u64(), now);
-        let snapshot = Arc::new(Snapshot::new(generation, table.clone(), handles));
+        let snapshot = Arc::new(Snapshot::new(generation, table.clone(), handles, self.registry.latest_veto()));
         core.cell.swap(&snapshot);
         let old = std::mem::replace(&mut self.current, snapshot);
         let before = old.table().clone();

@@ -9,7 +9,7 @@ use super::split::choose_target;
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::Facts;
-use crate::state::{ClusterHandle, EndpointState, Permit, Snapshot, View};
+use crate::state::{ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
 use crate::sync::Arc;
 use crate::table::{Endpoint, Scope, Table};
 use crate::time::Instant;
@@ -159,7 +159,8 @@ impl Snapshot {
             self.rebuild_due_view(cluster, now);
             view = handle.view();
         }
-        place(self, &routed, &view, &Live { handle, now, tickets }, draws)
+        let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets };
+        place(self, &routed, &view, &loads, draws)
     }
 }
 
@@ -173,6 +174,7 @@ enum Tickets {
 /// The live counters of a cluster.
 struct Live<'a> {
     handle: &'a ClusterHandle,
+    latest_veto: &'a LatestVeto,
     now: Instant,
     tickets: Tickets,
 }
@@ -212,6 +214,6 @@ impl Loads for Live<'_> {
 
     #[inline]
     fn is_vetoed(&self, region: u32) -> bool {
-        self.handle.regions[region as usize].state.veto().forbids(self.now)
+        !self.latest_veto.is_over(self.now) && self.handle.regions[region as usize].state.veto().forbids(self.now)
     }
 }

@@ -26,4 +26,5 @@ pub(crate) use alias::Drawn;
 pub(crate) use cluster::ClusterHandle;
 pub(crate) use endpoint::EndpointState;
 pub(crate) use registry::Registry;
+pub(crate) use veto::LatestVeto;
 pub(crate) use view::{RegionView, View, waterfall};

@@ -8,7 +8,7 @@ use super::cluster::ClusterHandle;
 use super::endpoint::EndpointState;
 use super::handle::RegionHandle;
 use super::region::RegionState;
-use super::veto::Veto;
+use super::veto::{LatestVeto, Veto};
 use crate::entropy::Entropy;
 use crate::id::Name;
 use crate::sync::{Arc, AtomicU64};
@@ -23,6 +23,7 @@ pub(crate) struct Registry {
     clusters: HashMap<Name, ClusterSlot>,
     /// By region name, over all clusters.
     vetoes: BTreeMap<Name, Arc<Veto>>,
+    latest_veto: Arc<LatestVeto>,
     draining: Vec<Arc<EndpointState>>,
     incarnations: u64,
 }
@@ -51,7 +52,8 @@ struct EndpointSlot {
 impl Registry {
     pub(crate) fn new(entropy: Entropy) -> Self {
         let (clusters, vetoes) = (HashMap::new(), BTreeMap::new());
-        Registry { entropy, clusters, vetoes, draining: Vec::new(), incarnations: 0 }
+        let latest_veto = Arc::new(LatestVeto::new());
+        Registry { entropy, clusters, vetoes, latest_veto, draining: Vec::new(), incarnations: 0 }
     }
 
     /// The state of everything in a table: kept where the name is known, new where it is not. What the table does not
@@ -80,14 +82,22 @@ impl Registry {
         ClusterHandle::new(cluster, slot.epochs.clone(), regions, now)
     }
 
-    /// The veto of a region that some cluster of the current table has.
-    pub(crate) fn veto(&self, region: &str) -> Option<&Veto> {
-        self.vetoes.get(region).map(|veto| &**veto)
+    /// Takes a region out until then; whether there is a region of this name.
+    pub(crate) fn set_veto(&self, region: &str, until: Instant) -> bool {
+        let Some(veto) = self.vetoes.get(region) else { return false };
+        veto.set(until);
+        self.latest_veto.extend(until);
+        true
     }
 
-    /// All regions by name, with their vetoes.
-    pub(crate) fn vetoes(&self) -> impl Iterator<Item = (&Name, &Veto)> {
-        self.vetoes.iter().map(|(name, veto)| (name, &**veto))
+    /// Until when any region is out, for snapshots to look at.
+    pub(crate) fn latest_veto(&self) -> Arc<LatestVeto> {
+        self.latest_veto.clone()
+    }
+
+    /// The names of all regions that can be taken out.
+    pub(crate) fn region_names(&self) -> impl Iterator<Item = &Name> {
+        self.vetoes.keys()
     }
 
     /// Drops drained state; how many incarnations are still draining.

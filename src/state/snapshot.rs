@@ -1,7 +1,9 @@
 //! One table and the state of its names, tied together by place: all that a request looks at.
 
 use super::cluster::ClusterHandle;
+use super::veto::LatestVeto;
 use crate::id::Generation;
+use crate::sync::Arc;
 use crate::table::Table;
 use crate::time::Instant;
 
@@ -13,11 +15,17 @@ pub struct Snapshot {
     generation: Generation,
     table: Table,
     clusters: Box<[ClusterHandle]>,
+    latest_veto: Arc<LatestVeto>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(generation: Generation, table: Table, clusters: Box<[ClusterHandle]>) -> Self {
-        Snapshot { generation, table, clusters }
+    pub(crate) fn new(
+        generation: Generation,
+        table: Table,
+        clusters: Box<[ClusterHandle]>,
+        latest_veto: Arc<LatestVeto>,
+    ) -> Self {
+        Snapshot { generation, table, clusters, latest_veto }
     }
 
     /// Which publication of a table this is.
@@ -30,6 +38,11 @@ impl Snapshot {
     #[inline]
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    #[inline]
+    pub(crate) fn latest_veto(&self) -> &LatestVeto {
+        &self.latest_veto
     }
 
     #[inline]

@@ -4,8 +4,31 @@
 //! takes a region out for all of them at once, for requests that pinned an older table too. It holds the moment the
 //! evacuation expires: nobody has to run for it to end.
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, Padded};
 use crate::time::Instant;
+
+/// Until when any region at all is out: once that has passed, a request need not look at the region's own word, which
+/// it would have to fetch from wherever that region's state is.
+#[derive(Debug)]
+pub(crate) struct LatestVeto(Padded<AtomicU64>);
+
+impl LatestVeto {
+    pub(crate) fn new() -> Self {
+        LatestVeto(Padded(AtomicU64::new(Instant::START.as_nanos())))
+    }
+
+    /// Some region is out until then. To be called after that region's word is set.
+    pub(crate) fn extend(&self, until: Instant) {
+        // Release pairs with `is_over`: whoever sees this moment sees the region's word too.
+        self.0.fetch_max(until.as_nanos(), Ordering::Release);
+    }
+
+    /// Whether surely no region is out now.
+    #[inline]
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        Instant::from_nanos(self.0.load(Ordering::Acquire)) <= now
+    }
+}
 
 /// Until when a region may not be used.
 #[derive(Debug)]

@@ -143,10 +143,7 @@ impl TableSpec {
         let compiled_clusters =
             self.clusters.iter().zip(&picks).map(|(spec, picks)| compile_cluster(spec, picks, &self)).collect();
         let routes = resolve_maglevs(routes, &picks);
-        let mut index = Index::default();
-        for matching in &predicates {
-            index.add(&matching.predicate, matching.route, matching.which);
-        }
+        let index = Index::new(predicates.iter().map(|one| (&one.predicate, one.route, one.which)));
         let table = Compiled { index, allowed, routes, clusters: compiled_clusters, spec: self };
         Ok(Table(Arc::new(table)))
     }

@@ -8,68 +8,73 @@
 //!
 //! A router crate would give one best path; ours has to go on from there when that path's headers do not match.
 
+use super::literals::{Key, Literals};
 use super::pattern::{HostPattern, Step};
 use super::predicate::{Conditions, Predicate};
-use crate::entropy::mix64;
 use crate::protocol::Facts;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 
 /// All matches of a table.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Index {
-    exact: Map<Tree>,
-    suffix: Map<Tree>,
+    exact: Hosts,
+    suffix: Hosts,
     any: Tree,
 }
 
 /// A match and the route that has it.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    conditions: Conditions,
-    unconditional: bool,
     pub(crate) route: u32,
     /// Which of the route's matches, as they stand in the normal form.
     pub(crate) which: u32,
+    /// None when host and path are all it asks for.
+    conditions: Option<Box<Conditions>>,
 }
 
-type Map<T> = HashMap<Box<[u8]>, T, BuildHasherDefault<ShortHasher>>;
+/// A tree for each host.
+#[derive(Debug, Default)]
+struct Hosts {
+    names: Literals,
+    trees: Box<[Tree]>,
+}
 
+/// Nodes and entries by place, packed: a walk is a chain of loads, each from where the one before points, and is as fast
+/// as the lines they touch are few. The root is the first node; there is none when no match is in the tree.
 #[derive(Debug, Default)]
 struct Tree {
-    /// The root is the first; empty when nothing was added.
-    nodes: Vec<Node>,
+    nodes: Box<[Node]>,
+    entries: Box<[Entry]>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Node {
-    literal: Literal,
-    placeholder: Option<u32>,
-    /// Matches that end here, and matches that go on to anything; by precedence.
-    closed: Vec<Entry>,
-    open: Vec<Entry>,
+    literals: Literals,
+    /// A node's place, or [`NONE`].
+    placeholder: u32,
+    /// The first of the node's entries: first those that end here, then those that go on to anything, each kind by
+    /// precedence.
+    entries: u32,
+    closed: u32,
+    open: u32,
 }
 
-#[derive(Debug, Default)]
-enum Literal {
-    #[default]
-    None,
-    /// The usual case on the way to where a tree branches: compared in place, no need to find the segment's end first.
-    One(Box<[u8]>, u32),
-    Many(Map<u32>),
-}
+const NONE: u32 = u32::MAX;
 
 impl Index {
-    /// Adds a match. Matches must be added in order of precedence.
-    pub(crate) fn add(&mut self, predicate: &Predicate, route: u32, which: u32) {
-        let tree = match &predicate.host {
-            HostPattern::Exact(host) => self.exact.entry(host.as_bytes().into()).or_default(),
-            HostPattern::Suffix(_, host) => self.suffix.entry(host.as_bytes().into()).or_default(),
-            HostPattern::Any => &mut self.any,
-        };
-        let conditions = predicate.conditions.clone();
-        let entry = Entry { unconditional: conditions.is_empty(), conditions, route, which };
-        tree.add(predicate.path.steps(), entry);
+    /// The index of matches that come in order of precedence, each with its route and its place in the route.
+    pub(crate) fn new<'p>(matches: impl Iterator<Item = (&'p Predicate, u32, u32)>) -> Self {
+        let (mut exact, mut suffix, mut any) = (BTreeMap::new(), BTreeMap::new(), Growing::default());
+        for (predicate, route, which) in matches {
+            let tree = match &predicate.host {
+                HostPattern::Exact(host) => exact.entry(host.as_bytes()).or_default(),
+                HostPattern::Suffix(_, host) => suffix.entry(host.as_bytes()).or_default(),
+                HostPattern::Any => &mut any,
+            };
+            let conditions = (!predicate.conditions.is_empty()).then(|| Box::new(predicate.conditions.clone()));
+            tree.add(predicate.path.steps(), Entry { route, which, conditions });
+        }
+        Index { exact: Hosts::new(exact), suffix: Hosts::new(suffix), any: any.grown() }
     }
 
     /// The match that takes a request.
@@ -87,12 +92,10 @@ impl Index {
 
     #[inline]
     fn find_by_host(&self, host: &[u8], path: &[u8], facts: &Facts<'_>) -> Option<&Entry> {
-        if !self.exact.is_empty()
-            && let Some(entry) = self.exact.get(host).and_then(|tree| tree.find(path, facts))
-        {
+        if let Some(entry) = self.exact.get(host).and_then(|tree| tree.find(path, facts)) {
             return Some(entry);
         }
-        if self.suffix.is_empty() {
+        if self.suffix.names.is_empty() {
             return None;
         }
         let mut labels = host;
@@ -106,121 +109,112 @@ impl Index {
     }
 }
 
-impl Tree {
-    fn add(&mut self, steps: &[Step], entry: Entry) {
-        if self.nodes.is_empty() {
-            self.nodes.push(Node::default());
-        }
-        let mut at = 0;
-        for step in steps {
-            let next = self.nodes.len() as u32;
-            let node = &mut self.nodes[at];
-            let child = match step {
-                Step::Literal(text) => node.literal.get_or_insert(text.as_bytes(), next),
-                Step::Placeholder => *node.placeholder.get_or_insert(next),
-                Step::Closed => return node.closed.push(entry),
-                Step::Open => return node.open.push(entry),
-            };
-            if child == next {
-                self.nodes.push(Node::default());
-            }
-            at = child as usize;
-        }
+impl Hosts {
+    fn new(trees: BTreeMap<&[u8], Growing>) -> Self {
+        let names = Literals::new(trees.keys().enumerate().map(|(place, name)| (*name, place as u32)));
+        Hosts { names, trees: trees.into_values().map(Growing::grown).collect() }
     }
 
+    #[inline]
+    fn get(&self, host: &[u8]) -> Option<&Tree> {
+        if self.names.is_empty() {
+            return None;
+        }
+        self.names.get(Key::whole(host)).map(|place| &self.trees[place as usize])
+    }
+}
+
+impl Tree {
     #[inline]
     fn find(&self, path: &[u8], facts: &Facts<'_>) -> Option<&Entry> {
         if self.nodes.is_empty() { None } else { self.walk(0, Some(path), facts) }
     }
 
-    /// `rest` is what follows the last slash that was walked; none when the path has ended.
+    /// The match that takes a path from a node on. `rest` is what follows the last slash; none when the path has ended.
     ///
-    /// Recursion is as deep as the tree, which the table's author wrote, not as the path, which anybody can send.
-    fn walk(&self, at: u32, rest: Option<&[u8]>, facts: &Facts<'_>) -> Option<&Entry> {
-        let node = &self.nodes[at as usize];
-        let Some(rest) = rest else {
-            return first(&node.closed, facts).or_else(|| first(&node.open, facts));
-        };
-        let literal = match &node.literal {
-            Literal::None => None,
-            Literal::One(text, child) => match rest.strip_prefix(&**text) {
-                Some([]) => Some((*child, None)),
-                Some([b'/', after @ ..]) => Some((*child, Some(after))),
-                _ => None,
-            },
-            Literal::Many(children) => {
-                let (segment, after) = split_segment(rest);
-                children.get(segment).map(|&child| (child, after))
+    /// Where a node offers one way only, the walk goes on; where it offers several, it comes back to try the next. It goes
+    /// as deep as the tree, which the table's author wrote, not as the path, which anybody can send.
+    fn walk(&self, mut at: u32, mut rest: Option<&[u8]>, facts: &Facts<'_>) -> Option<&Entry> {
+        loop {
+            let node = &self.nodes[at as usize];
+            let Some(path) = rest else {
+                return self.first(node.entries, node.closed + node.open, facts);
+            };
+            let (segment, after) = Key::segment(path);
+            if let Some(child) = node.literals.get(segment) {
+                if node.placeholder == NONE && node.open == 0 {
+                    (at, rest) = (child, after);
+                    continue;
+                }
+                if let Some(entry) = self.walk(child, after, facts) {
+                    return Some(entry);
+                }
             }
-        };
-        if let Some((child, after)) = literal
-            && let Some(entry) = self.walk(child, after, facts)
-        {
-            return Some(entry);
-        }
-        if let Some(child) = node.placeholder
-            && let (segment, after) = split_segment(rest)
-            && !segment.is_empty()
-            && let Some(entry) = self.walk(child, after, facts)
-        {
-            return Some(entry);
-        }
-        first(&node.open, facts)
-    }
-}
-
-#[inline]
-fn first<'e>(entries: &'e [Entry], facts: &Facts<'_>) -> Option<&'e Entry> {
-    entries.iter().find(|entry| entry.unconditional || entry.conditions.hold(facts))
-}
-
-/// The first segment, and what follows its slash if it has one.
-#[inline]
-fn split_segment(path: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match path.iter().position(|&byte| byte == b'/') {
-        Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
-        None => (path, None),
-    }
-}
-
-impl Literal {
-    fn get_or_insert(&mut self, text: &[u8], next: u32) -> u32 {
-        match self {
-            Literal::None => {
-                *self = Literal::One(text.into(), next);
-                next
+            if node.placeholder != NONE && !segment.is_empty() {
+                if node.open == 0 {
+                    (at, rest) = (node.placeholder, after);
+                    continue;
+                }
+                if let Some(entry) = self.walk(node.placeholder, after, facts) {
+                    return Some(entry);
+                }
             }
-            Literal::One(known, child) if **known == *text => *child,
-            Literal::One(known, child) => {
-                *self = Literal::Many(Map::from_iter([(std::mem::take(known), *child), (text.into(), next)]));
-                next
-            }
-            Literal::Many(children) => *children.entry(text.into()).or_insert(next),
+            return self.first(node.entries + node.closed, node.open, facts);
         }
+    }
+
+    /// The first of these entries whose conditions hold.
+    #[inline]
+    fn first(&self, from: u32, count: u32, facts: &Facts<'_>) -> Option<&Entry> {
+        let entries = &self.entries[from as usize..][..count as usize];
+        entries.iter().find(|entry| entry.conditions.as_ref().is_none_or(|conditions| conditions.hold(facts)))
     }
 }
 
-/// A hasher for short keys that the table's author chose: requests only look up, so nobody can aim collisions at it.
-#[derive(Debug, Default)]
-struct ShortHasher(u64);
+/// A tree while matches are added.
+#[derive(Default)]
+struct Growing<'p>(Vec<GrowingNode<'p>>);
 
-impl Hasher for ShortHasher {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        let mut chunks = bytes.chunks_exact(8);
-        for chunk in &mut chunks {
-            self.0 = mix64(self.0 ^ u64::from_le_bytes(chunk.try_into().expect("chunks of eight")));
+#[derive(Default)]
+struct GrowingNode<'p> {
+    literals: BTreeMap<&'p [u8], u32>,
+    placeholder: Option<u32>,
+    closed: Vec<Entry>,
+    open: Vec<Entry>,
+}
+
+impl<'p> Growing<'p> {
+    /// Adds a match; they come in order of precedence.
+    fn add(&mut self, steps: &'p [Step], entry: Entry) {
+        if self.0.is_empty() {
+            self.0.push(GrowingNode::default());
         }
-        let rest = chunks.remainder().iter().fold(bytes.len() as u64, |all, &byte| all << 8 | u64::from(byte));
-        self.0 = mix64(self.0 ^ rest);
+        let mut at = 0;
+        for step in steps {
+            let next = self.0.len() as u32;
+            let node = &mut self.0[at];
+            let child = match step {
+                Step::Literal(text) => *node.literals.entry(text.as_bytes()).or_insert(next),
+                Step::Placeholder => *node.placeholder.get_or_insert(next),
+                Step::Closed => return node.closed.push(entry),
+                Step::Open => return node.open.push(entry),
+            };
+            if child == next {
+                self.0.push(GrowingNode::default());
+            }
+            at = child as usize;
+        }
     }
 
-    /// The length that slices write before their bytes: `write` has it already.
-    #[inline]
-    fn write_usize(&mut self, _: usize) {}
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
+    fn grown(self) -> Tree {
+        let mut entries = Vec::new();
+        let nodes = self.0.into_iter().map(|node| {
+            let (from, closed, open) = (entries.len() as u32, node.closed.len() as u32, node.open.len() as u32);
+            entries.extend(node.closed);
+            entries.extend(node.open);
+            let literals = Literals::new(node.literals.into_iter());
+            Node { literals, placeholder: node.placeholder.unwrap_or(NONE), entries: from, closed, open }
+        });
+        Tree { nodes: nodes.collect(), entries: entries.into() }
     }
 }

@@ -10,6 +10,7 @@ mod compile;
 mod diff;
 mod hash;
 mod index;
+mod literals;
 mod maglev;
 mod matching;
 mod names;

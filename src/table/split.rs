@@ -41,7 +41,12 @@ impl Weighted {
     /// The target and weight at a point below `total`: a target of weight w has exactly w points.
     #[inline]
     pub(crate) fn at(&self, point: u64) -> Option<(u32, u64)> {
-        self.slices.iter().find(|slice| point < slice.end).map(|slice| (slice.target, slice.weight))
+        for slice in &self.slices {
+            if point < slice.end {
+                return Some((slice.target, slice.weight));
+            }
+        }
+        None
     }
 
     /// The only target, when there is one: no draw is needed.
