@@ -10,7 +10,6 @@ pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
 #[expect(clippy::disallowed_types, reason = "the one place that names the lock")]
 use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError, TryLockError};
 
@@ -41,23 +40,45 @@ impl<T> Mutex<T> {
 }
 
 /// A pointer that is replaced whole while others read it.
+#[cfg(not(contraflow_loom))]
 #[derive(Debug)]
-pub(crate) struct ArcCell<T>(ArcSwap<T>);
+pub(crate) struct ArcCell<T>(arc_swap::ArcSwap<T>);
 
+#[cfg(not(contraflow_loom))]
 impl<T> ArcCell<T> {
     pub(crate) fn new(value: Arc<T>) -> Self {
-        ArcCell(ArcSwap::new(value))
+        ArcCell(arc_swap::ArcSwap::new(value))
     }
 
     /// The value now. The guard must not be kept over an await, nor in a struct: a thread has eight cheap ones.
     #[inline]
-    pub(crate) fn load(&self) -> Guard<Arc<T>> {
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<T>> {
         self.0.load()
     }
 
     /// Replaces the value and gives the old one, which no new reader can get any more.
     pub(crate) fn swap(&self, value: Arc<T>) -> Arc<T> {
         self.0.swap(value)
+    }
+}
+
+/// The cell's contract, in terms that loom knows: loom cannot look into `arc-swap`, and checks what is built on the cell.
+#[cfg(contraflow_loom)]
+#[derive(Debug)]
+pub(crate) struct ArcCell<T>(loom::sync::Mutex<Arc<T>>);
+
+#[cfg(contraflow_loom)]
+impl<T> ArcCell<T> {
+    pub(crate) fn new(value: Arc<T>) -> Self {
+        ArcCell(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn load(&self) -> Box<Arc<T>> {
+        Box::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    pub(crate) fn swap(&self, value: Arc<T>) -> Arc<T> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), value)
     }
 }
 

@@ -58,3 +58,28 @@ impl Veto {
         now < self.until()
     }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests {
+    use super::*;
+    use crate::sync::Arc;
+
+    /// I-23: whoever sees that some region is out sees which.
+    #[test]
+    fn loom_a_veto_is_seen_with_the_moment_that_announces_it() {
+        loom::model(|| {
+            let (veto, latest) = (Arc::new(Veto::new()), Arc::new(LatestVeto::new()));
+            let operator = {
+                let (veto, latest) = (veto.clone(), latest.clone());
+                loom::thread::spawn(move || {
+                    veto.set(Instant::NEVER);
+                    latest.extend(Instant::NEVER);
+                })
+            };
+            let now = Instant::from_nanos(1);
+            assert!(latest.is_over(now) || veto.forbids(now));
+            operator.join().expect("the operator does not panic");
+            assert!(!latest.is_over(now) && veto.forbids(now));
+        });
+    }
+}

@@ -32,7 +32,7 @@ impl Sequence {
         if len == 0 { None } else { Some(self.0[(ticket % len) as usize]) }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(contraflow_loom)))]
     pub(crate) fn cycle(&self) -> &[u32] {
         &self.0
     }
@@ -108,7 +108,7 @@ impl Smooth {
         best as u32
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(contraflow_loom)))]
     pub(crate) fn current(&self) -> &[i64] {
         &self.current
     }

@@ -129,3 +129,46 @@ impl Reader {
         &self.traffic
     }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests {
+    use super::*;
+    use crate::table::TableSpec;
+    use crate::time::Clock;
+
+    fn traffic() -> Traffic {
+        let table = TableSpec::new()
+            .cluster("c", |cluster| cluster.region("r", |region| region.endpoint("e", "e:1")))
+            .route("all", |route| route.any().to("c"))
+            .build()
+            .expect("a sound table");
+        Traffic::with_sources(table, Clock::manual().0, crate::Entropy::seeded(1))
+    }
+
+    /// I-02: a thread that pins afresh and by a reader, in any order, never goes back; what was published before it began
+    /// is the least it sees.
+    #[test]
+    fn loom_no_thread_goes_back_to_an_older_table() {
+        loom::model(|| {
+            let traffic = traffic();
+            let writer = {
+                let traffic = traffic.clone();
+                loom::thread::spawn(move || {
+                    let table = traffic.snapshot().table().clone();
+                    traffic.publish(table).expect("a sound table");
+                })
+            };
+            let mut reader = traffic.reader();
+            let seen = [
+                reader.pin().generation(),
+                traffic.snapshot().generation(),
+                reader.pin().generation(),
+                traffic.snapshot().generation(),
+                reader.pin().generation(),
+            ];
+            assert!(seen.is_sorted(), "{seen:?}");
+            writer.join().expect("the writer does not panic");
+            assert_eq!(reader.pin().generation().as_u64(), 2);
+        });
+    }
+}
