@@ -42,6 +42,14 @@ pub(crate) fn normal_host(authority: &str) -> Result<(Cow<'_, str>, Option<u16>)
     Ok((host, port))
 }
 
+/// A host without a port, in its normal spelling.
+pub(crate) fn bare_host(text: &str) -> Result<Cow<'_, str>, Reason> {
+    match normal_host(text)? {
+        (host, None) if !text.ends_with(':') => Ok(host),
+        _ => Err(Reason::BadHost),
+    }
+}
+
 /// The port in what follows a bracketed address: nothing, or a colon and a port.
 fn port_after(text: &str) -> Result<Option<u16>, Reason> {
     match text.strip_prefix(':') {

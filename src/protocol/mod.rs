@@ -10,5 +10,5 @@ pub(crate) mod path;
 
 pub use facts::Facts;
 pub(crate) use facts::Oddities;
-pub(crate) use host::normal_host;
+pub(crate) use host::{bare_host, normal_host};
 pub use outcome::Outcome;

@@ -6,7 +6,7 @@ use super::policy::{Knobs, Pick, SlowStart};
 use super::spec::{Capacity, EndpointSpec, KeySource, Sticky};
 use crate::error::Problems;
 use crate::id::Name;
-use crate::protocol::normal_host;
+use crate::protocol::{bare_host, normal_host};
 use http::header::HeaderName;
 use http::uri::Authority;
 use std::collections::HashMap;
@@ -89,7 +89,7 @@ pub(super) fn endpoint(spec: &EndpointSpec, path: &str, problems: &mut Problems)
         problems.add(at("address"), "is empty; say where the endpoint is");
     }
     if let Some(name) = &spec.tls_name
-        && !matches!(normal_host(name), Ok((_, None)))
+        && bare_host(name).is_err()
     {
         problems.add(at("tls_name"), format!("is {name:?}, which is not a host name"));
     }

@@ -10,7 +10,7 @@ use super::hash::{Kind, stable_hash};
 use super::index::{Entry, Index};
 use super::maglev::MaglevTable;
 use super::matching::Match;
-use super::pattern::PathPattern;
+use super::pattern::{HostPattern, PathPattern};
 use super::policy::{Pick, Policy};
 use super::predicate::{Conditions, Predicate};
 use super::route::{Route, Source, StickyRule, Target};
@@ -19,6 +19,7 @@ use super::spec::{ClusterSpec, KeySource, PathRules, RegionSpec, RouteSpec, Tabl
 use super::split::Weighted;
 use crate::error::{Problems, Reason, Rejected, TableError};
 use crate::id::Name;
+use crate::protocol::path::normal_text;
 use crate::protocol::{Facts, Oddities};
 use crate::sync::Arc;
 use http::header::HeaderName;
@@ -175,11 +176,8 @@ fn sort(spec: &mut TableSpec) {
 
 /// Spells a match in the one normal way, as far as it is sound.
 fn spell(matching: &mut Match) {
-    if let Some(host) = &mut matching.host {
-        host.make_ascii_lowercase();
-        if host.ends_with('.') {
-            host.pop();
-        }
+    if let Some(Ok(host)) = matching.host.as_deref().map(HostPattern::compile) {
+        matching.host = host.spelling();
     }
     for header in &mut matching.headers {
         header.name.make_ascii_lowercase();
@@ -354,6 +352,7 @@ fn compile_routes(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Box<[Route
                     scope: sticky.scope,
                     seed: spec.hash_seed,
                 }),
+                clusters: route.split.iter().map(|target| checked(&target.cluster)).collect(),
                 targets,
             }
         })
@@ -367,7 +366,7 @@ fn compile_source(source: &KeySource) -> Source {
             Source::Header(HeaderName::from_bytes(name.as_bytes()).expect("sticky headers are checked"))
         }
         KeySource::Cookie(name) => Source::Cookie(name.as_str().into()),
-        KeySource::Query(name) => Source::Query(name.as_str().into()),
+        KeySource::Query(name) => Source::Query(normal_text(name).into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Hosts and paths as patterns, in normal form and in order of precedence.
 
 use super::matching::PathMatch;
-use crate::protocol::{Oddities, normal_host, path::normal_path};
+use crate::protocol::{Oddities, bare_host, normal_host, path::normal_path};
 use std::cmp::Reverse;
 
 /// Which hosts. The derived order is the precedence.
@@ -22,13 +22,23 @@ impl HostPattern {
         if name.contains('*') {
             return Err(format!("is {host:?}; a star stands for whole labels, at the front only: `*.example.com`"));
         }
-        match normal_host(name) {
-            Ok((_, Some(port))) => {
-                Err(format!("names port {port}; routes match the host alone, so leave the port out"))
-            }
-            Ok((name, None)) if suffix => Ok(HostPattern::Suffix(Reverse(name.len()), name.into())),
-            Ok((name, None)) => Ok(HostPattern::Exact(name.into())),
-            Err(_) => Err(format!("is {host:?}, which is not a host name")),
+        if let Ok((_, Some(port))) = normal_host(name) {
+            return Err(format!("names port {port}; routes match the host alone, so leave the port out"));
+        }
+        match bare_host(name) {
+            Ok(name) if !suffix => Ok(HostPattern::Exact(name.into())),
+            // No host is below an address.
+            Ok(name) if !name.starts_with('[') => Ok(HostPattern::Suffix(Reverse(name.len()), name.into())),
+            _ => Err(format!("is {host:?}, which is not a host name")),
+        }
+    }
+
+    /// The pattern as it is written in a normal form; none for any host.
+    pub(crate) fn spelling(&self) -> Option<String> {
+        match self {
+            HostPattern::Exact(name) => Some(name.to_string()),
+            HostPattern::Suffix(_, name) => Some(format!("*.{name}")),
+            HostPattern::Any => None,
         }
     }
 }

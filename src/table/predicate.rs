@@ -72,6 +72,12 @@ impl Predicate {
             if field.name.is_empty() || field.name.contains(['&', '=', '#']) {
                 wrong(&format!("query.{}", field.name), "is not a parameter's name".into());
             }
+            if let ValueMatch::Exact(text) | ValueMatch::Prefix(text) = &field.value
+                && text.contains('&')
+            {
+                let message = format!("asks for {text:?}, which no parameter can hold; write `&` as `%26`");
+                wrong(&format!("query.{}", field.name), message);
+            }
             query.push((normal_text(&field.name).into_owned(), Value::new_query(&field.value)));
         }
         headers.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));

@@ -19,6 +19,8 @@ pub struct Route {
     pub(crate) split: Weighted,
     /// By cluster name; targets of weight zero are here, but not in `split`.
     pub(crate) targets: Box<[Target]>,
+    /// The names of the targets' clusters; apart, since no request reads them.
+    pub(crate) clusters: Box<[Name]>,
     pub(crate) sticky: Option<StickyRule>,
 }
 
@@ -56,29 +58,26 @@ impl Route {
         &self.name
     }
 
-    /// The part of the route's requests that each target gets, by place in the table's clusters.
-    pub(crate) fn share(&self, weight: u32) -> Share {
-        Share::of(u64::from(weight), self.split.total())
+    /// The clusters it is split over, by name, each with its exact share.
+    pub fn split(&self) -> impl ExactSizeIterator<Item = (&Name, Share)> {
+        let share = |target: &Target| Share::of(u64::from(target.weight), self.split.total());
+        self.clusters.iter().zip(&self.targets).map(move |(name, target)| (name, share(target)))
     }
 
-    /// How long a request may take to the head of its answer; `None` for no deadline.
-    ///
-    /// The targets of a split may inherit different deadlines from their clusters: this is that of `cluster`, by its
-    /// name, if the route splits over it.
-    pub fn deadline(&self, cluster: &str, table: &super::Table) -> Option<Duration> {
-        let target = self.targets.iter().find(|target| table.cluster_at(target.cluster).name == *cluster)?;
-        (target.policy.deadline != Duration::MAX).then_some(target.policy.deadline)
+    /// How long a request may take to the head of its answer when it goes to this cluster; [`Duration::MAX`] for no
+    /// deadline, `None` when the route does not split over the cluster.
+    pub fn deadline(&self, cluster: &str) -> Option<Duration> {
+        Some(self.target(cluster)?.policy.deadline)
     }
 
-    /// How endpoints of `cluster` are picked for this route, if it splits over it.
-    pub fn pick(&self, cluster: &str, table: &super::Table) -> Option<Pick> {
-        let target = self.targets.iter().find(|target| table.cluster_at(target.cluster).name == *cluster)?;
-        Some(target.policy.pick)
+    /// How endpoints of this cluster are picked; `None` when the route does not split over it.
+    pub fn pick(&self, cluster: &str) -> Option<Pick> {
+        Some(self.target(cluster)?.policy.pick)
     }
 
-    /// The clusters and the exact share of each, by name.
-    pub fn split<'t>(&'t self, table: &'t super::Table) -> impl Iterator<Item = (&'t Name, Share)> {
-        self.targets.iter().map(|target| (&table.cluster_at(target.cluster).name, self.share(target.weight)))
+    fn target(&self, cluster: &str) -> Option<&Target> {
+        let place = self.clusters.binary_search_by(|name| name.as_str().cmp(cluster)).ok()?;
+        Some(&self.targets[place])
     }
 }
 

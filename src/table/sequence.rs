@@ -50,30 +50,36 @@ fn gcd(a: u64, b: u64) -> u64 {
 }
 
 /// Largest remainder (Hamilton): each gets the whole part of its quota, what is left goes to the largest fractions.
-/// A weight too light for a turn gets one beforehand: a positive weight is never never picked.
+///
+/// A weight too light for a turn gets one beforehand: a positive weight is not "never". That leaves fewer turns for the
+/// others, among which another may then be too light, so it is asked again until none is.
 fn round(weights: &[u64], cycle: u64) -> Vec<u64> {
-    let total: u64 = weights.iter().sum();
-    let light = |weight: u64| weight > 0 && weight * cycle < total;
-    let lights = weights.iter().filter(|&&weight| light(weight)).count() as u64;
-    let (cycle, total) = (cycle - lights, weights.iter().filter(|&&weight| !light(weight)).sum::<u64>());
-    let mut turns = Vec::with_capacity(weights.len());
-    let mut remainders = Vec::new();
-    for (index, &weight) in weights.iter().enumerate() {
-        if light(weight) {
-            turns.push(1);
-        } else if weight == 0 {
-            turns.push(0);
-        } else {
-            let quota = u128::from(weight) * u128::from(cycle);
-            // Raised to one turn as well, when the lights took its place.
-            turns.push(((quota / u128::from(total)) as u64).max(1));
-            remainders.push((quota % u128::from(total), index));
+    let mut turns = vec![0; weights.len()];
+    let mut heavy: Vec<usize> = (0..weights.len()).filter(|&index| weights[index] > 0).collect();
+    let (mut left, mut total) = (cycle, weights.iter().sum::<u64>());
+    loop {
+        let (lights, rest): (Vec<_>, Vec<_>) = heavy.iter().partition(|&&index| weights[index] * left < total);
+        if lights.is_empty() {
+            break;
         }
+        for &index in &lights {
+            turns[index] = 1;
+            total -= weights[index];
+        }
+        left -= lights.len() as u64;
+        heavy = rest;
     }
-    // Ties go to the earlier name: `sort_by` is stable.
-    remainders.sort_by_key(|&(remainder, _)| std::cmp::Reverse(remainder));
-    let missing = (cycle + lights).saturating_sub(turns.iter().sum());
-    for &(_, index) in remainders.iter().take(missing as usize) {
+    let mut remainders = Vec::with_capacity(heavy.len());
+    let mut missing = left;
+    for index in heavy {
+        let quota = weights[index] * left;
+        turns[index] = quota / total;
+        missing -= turns[index];
+        remainders.push((std::cmp::Reverse(quota % total), index));
+    }
+    // Ties go to the earlier name. What is missing is less than one turn each.
+    remainders.sort_unstable();
+    for (_, index) in remainders.into_iter().take(missing as usize) {
         turns[index] += 1;
     }
     turns
