@@ -178,7 +178,7 @@ pub enum Scope {
     /// Cluster, region and endpoint: the user stays near their cache.
     ///
     /// By rendezvous, which looks at every endpoint of the region (about 2 ns each); with hundreds of endpoints choose
-    /// [`Pick::Maglev`], which looks at one.
+    /// [`Pick::Maglev`](super::Pick::Maglev), which looks at one.
     #[default]
     Endpoint,
 }

@@ -137,12 +137,16 @@ fn a_weight_too_light_for_a_turn_has_one_all_the_same() {
     assert_eq!(turns(&[1, 0, 1, 1_000_000]), [1, 0, 1, 4094]);
 }
 
-// Lights take their turns from the others, and weights at the edge of being light are then lifted to a turn as well.
+// Light weights take their turns from the others, among which those at the edge of being light then are too light as well.
+// I-07
 #[test]
-fn a_rounded_cycle_is_never_longer_than_its_bound() {
-    // 65 of weight 1 are light; 65 of weight 1000 have 1000 x 4096 >= 4 096 000, which is the sum, so they are not.
-    let weights = [vec![1; 65], vec![1000; 65], vec![4_030_935]].concat();
-    assert_eq!(Sequence::new(&weights).cycle().len(), MAX_CYCLE);
+fn a_rounded_cycle_is_never_longer_than_its_bound_however_many_are_lifted_to_a_turn() {
+    // The middle ones have 1000 x 4096 >= 4 096 000, which is the sum, so at first they are not light.
+    for (light, middle, heavy) in [(65, 65, 4_030_935), (512, 512, 3_583_488), (2, 4093, 2998)] {
+        let turns = turns(&[vec![1; light], vec![1000; middle], vec![heavy]].concat());
+        assert_eq!(turns.iter().sum::<u64>(), MAX_CYCLE as u64, "{light}, {middle}");
+        assert!(turns.iter().all(|&turns| turns > 0), "{light}, {middle}");
+    }
 }
 
 proptest! {
