@@ -293,12 +293,10 @@ fn check_overlaps(sorted: &[Compiling], routes: &[RouteSpec], problems: &mut Pro
     for group in sorted.chunk_by(same_place).filter(|group| group.len() > 2) {
         let conditions: Vec<&Conditions> = group.iter().map(|one| &one.predicate.conditions).collect();
         for (at, one) in group.iter().enumerate().skip(2) {
-            if let Some((i, j)) = conditions[at].covered_by_two(&conditions[..at]) {
-                let message = format!(
-                    "can never be reached: routes `{}` and `{}` together take all it takes, before it",
-                    name(&group[i]),
-                    name(&group[j])
-                );
+            if let Some(places) = conditions[at].covered_by(&conditions[..at]) {
+                let names: Vec<_> = places.into_iter().map(|place| format!("`{}`", name(&group[place]))).collect();
+                let names = names.join(" and ");
+                let message = format!("can never be reached: routes {names} together take all it takes, before it");
                 problems.add(path(one), message);
             }
         }

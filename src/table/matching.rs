@@ -14,8 +14,8 @@
 //!    `present` before `absent`; then by text.
 //!
 //! Two matches that are equal in all of these are the same match, and a table that has both is refused. The order has a
-//! property worth having: whatever a match takes, no wider match is asked before it. What remains is a match that two
-//! others cover together (a header present, and the same header absent); such a table is refused too, naming all three.
+//! property worth having: whatever a match takes, no wider match is asked before it. What remains is a match that several
+//! others cover together (a header present, and the same header absent); such a table is refused too, naming them all.
 
 use http::Method;
 use std::fmt;

@@ -51,8 +51,9 @@ pub enum Pick {
     /// Smooth weighted round robin, as nginx: heavy endpoints are spread over the cycle, not bunched.
     ///
     /// The cycle is computed with the table. Weights whose sum, divided by their common divisor, is above 4096 are
-    /// rounded to 4096 turns by largest remainder, which moves an endpoint's share by less than 1/4096, and gives each
-    /// endpoint at least one turn. At most 4096 endpoints in a region.
+    /// rounded to 4096 turns by largest remainder, which moves an endpoint's share by less than 1/4096. An endpoint too
+    /// light for a turn gets one all the same, and each such moves the others' shares by up to 1/4096 more. At most 4096
+    /// endpoints in a region.
     RoundRobin,
     /// The less loaded of two drawn by weight, load being requests in flight over weight (Mitzenmacher 2001).
     #[default]
@@ -70,8 +71,9 @@ pub struct Maglev {
     /// Slots in the table: a prime from 2 to 5 000 011.
     ///
     /// Default: by the endpoints, the first of 1021, 4093, 16 381, 65 537 and 655 373 that is at least 100 times the
-    /// sum of weights over the smallest one, so that shares are within 1%; 4 bytes a slot. Larger moves fewer keys when
-    /// an endpoint leaves: of 100 endpoints, 0.58% too many at 65 537 slots and 0.15% at 655 373.
+    /// sum of weights over the smallest one, so that the lightest has about 100 slots and shares are within 1% and a slot;
+    /// 4 bytes a slot. Larger moves fewer keys when an endpoint leaves: of 100 endpoints, 0.58% too many at 65 537 slots
+    /// and 0.15% at 655 373.
     pub size: Option<u32>,
     /// The load of one endpoint, in percent of its fair share of the region's requests in flight, above which its keys
     /// go on to the next slot (Mirrokni, Thorup, Zadimoghaddam, *Consistent hashing with bounded loads*, 2017).

@@ -7,6 +7,7 @@ use crate::protocol::path::normal_text;
 use http::Method;
 use http::header::{HOST, HeaderName, HeaderValue};
 use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
 
 /// A match, checked and in normal form. The derived order is the precedence: what is asked first is least.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,34 +107,57 @@ impl Conditions {
             && self.query.iter().all(|(name, value)| value.holds(facts.parameter(name), |text| text.as_bytes()))
     }
 
-    /// Two earlier matches that together take everything these conditions take: one wants a field present, the other
-    /// absent, and neither wants anything else that these do not imply. Their places among `earlier`.
-    pub(crate) fn covered_by_two(&self, earlier: &[&Conditions]) -> Option<(usize, usize)> {
-        earlier.iter().enumerate().find_map(|(i, one)| {
-            one.fields().filter(|(_, value)| **value == Value::Present).find_map(|(field, _)| {
-                let completes = |other: &&Conditions| {
-                    other.fields().any(|found| found == (field, &Value::Absent)) && other.implied_by(self, Some(field))
-                };
-                let j = earlier.iter().position(completes)?;
-                one.implied_by(self, Some(field)).then_some((i, j))
-            })
+    /// The earlier conditions that together take everything these take, by place; none when something is left.
+    ///
+    /// By the order of precedence no single one can. Several can where some want a field present and others want it absent,
+    /// so each such field that these leave open is supposed to be there and not to be there in turn, and every case must be
+    /// taken by one. Other conditions leave more values than any list can name. At most 8 fields are looked at.
+    pub(crate) fn covered_by<'c>(&'c self, earlier: &[&'c Conditions]) -> Option<BTreeSet<usize>> {
+        let mut open = Vec::new();
+        for (field, _) in earlier.iter().flat_map(|one| one.fields()).filter(|(_, value)| **value == Value::Absent) {
+            if !open.contains(&field) && self.fields().all(|(own, _)| own != field) && open.len() < 8 {
+                open.push(field);
+            }
+        }
+        let mut by = BTreeSet::new();
+        (!open.is_empty() && self.is_covered(&open, &mut Vec::new(), earlier, &mut by)).then_some(by)
+    }
+
+    fn is_covered<'c>(
+        &self,
+        open: &[Field<'c>],
+        supposed: &mut Vec<(Field<'c>, Value)>,
+        earlier: &[&Conditions],
+        by: &mut BTreeSet<usize>,
+    ) -> bool {
+        if let Some(place) = earlier.iter().position(|one| one.implied_by(self, supposed)) {
+            by.insert(place);
+            return true;
+        }
+        let Some((field, open)) = open.split_first() else { return false };
+        [Value::Present, Value::Absent].into_iter().all(|value| {
+            supposed.push((*field, value));
+            let covered = self.is_covered(open, supposed, earlier, by);
+            supposed.pop();
+            covered
         })
     }
 
-    /// Whether every request that meets `narrow` meets these, one field aside.
-    fn implied_by(&self, narrow: &Conditions, except: Option<(FieldKind, &str)>) -> bool {
+    /// Whether every request that meets `narrow`, and what is supposed besides, meets these.
+    fn implied_by(&self, narrow: &Conditions, supposed: &[(Field<'_>, Value)]) -> bool {
+        let known = || narrow.fields().chain(supposed.iter().map(|(field, value)| (*field, value)));
         (self.method.is_none() || self.method == narrow.method)
-            && self
-                .fields()
-                .filter(|(field, _)| Some(*field) != except)
-                .all(|(field, wide)| narrow.fields().any(|(name, value)| name == field && value.implies(wide)))
+            && self.fields().all(|(field, wide)| known().any(|(name, value)| name == field && value.implies(wide)))
     }
 
-    fn fields(&self) -> impl Iterator<Item = ((FieldKind, &str), &Value)> {
+    fn fields(&self) -> impl Iterator<Item = (Field<'_>, &Value)> {
         let headers = self.headers.iter().map(|(name, value)| ((FieldKind::Header, name.as_str()), value));
         headers.chain(self.query.iter().map(|(name, value)| ((FieldKind::Query, name.as_str()), value)))
     }
 }
+
+/// A field's kind and name.
+type Field<'a> = (FieldKind, &'a str);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FieldKind {
