@@ -11,9 +11,9 @@
 //!   thousand comparisons. Between hosts and paths the work does not grow.
 //! - A sticky route whose key reaches to the endpoint looks at every endpoint of the region (about 2 ns each), unless it
 //!   picks by [`Maglev`](crate::Pick::Maglev), which moves somewhat more keys than the least when an endpoint leaves.
-//! - An unusual spelling costs a copy: a host with capitals, a path with needless escapes.
+//! - An unusual spelling costs a copy: a host with capitals, a path with escapes.
 //! - A header condition on a value that two proxies read differently (folded lines, repeated lines) takes any of the lines.
-//! - `+` and `%20` in a query are two values, as in the URI.
+//! - In a query `+` is a space, as in forms: a condition cannot tell `a+b` from `a%20b`. A plus is `%2B`.
 //! - Response times are averaged in ticks of 65.5 us; of more samples in one tick only the first counts, unless it is a peak.
 //! - A [`Pinned`](crate::traffic::Pinned) snapshot or an idle [`Reader`](crate::traffic::Reader) keeps its table's memory.
 //! - At most 64 regions in a cluster, 2^20 endpoints in a region (4096 for round robin), names of 128 bytes.

@@ -2,7 +2,7 @@
 
 use super::host::normal_host;
 pub(crate) use super::path::Oddities;
-use super::path::{normal_path, normal_text};
+use super::path::{normal_parameter, normal_path};
 use crate::error::{Reason, Rejected};
 use http::header::{COOKIE, HOST, HeaderName};
 use http::{HeaderMap, Method, Uri};
@@ -155,7 +155,7 @@ impl<'a> Facts<'a> {
         let pairs = self.query.into_iter().flat_map(|query| query.split('&'));
         pairs.filter_map(move |pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (!pair.is_empty() && normal_text(key) == name).then(|| normal_text(value))
+            (!pair.is_empty() && normal_parameter(key) == name).then(|| normal_parameter(value))
         })
     }
 

@@ -6,8 +6,11 @@
 //! *oddities*: a table refuses them unless it allows each kind by name ([`PathRules`](crate::table::PathRules)), and then
 //! they are matched as they stand.
 //!
-//! Percent-encoding of characters that need none (`%61` for `a`) has one reading (RFC 3986, 6.2.2.2): we match the
-//! decoded form, with the remaining escapes in upper case (6.2.2.1). Only such a spelling costs a copy.
+//! Any other escape has one reading for a server that decodes: `%61` is `a` (RFC 3986, 6.2.2.2), and although the RFC lets
+//! a scheme tell `:` from `%3A` and leaves characters outside ASCII to whoever mapped them, no server in wide use does. So
+//! we match the decoded text, and `/users%3Apurge` is what `/users:purge` is. What stays escaped, in upper case, is what
+//! would be read as something else or not at all: slashes, `?`, `#`, `%` itself, spaces, and bytes that are no UTF-8. Only a
+//! path with an escape costs a copy.
 
 use std::borrow::Cow;
 
@@ -43,10 +46,15 @@ pub(crate) fn normal_path(path: &str) -> (Cow<'_, str>, Oddities) {
     if is_plain(path.as_bytes()) { (Cow::Borrowed(path), Oddities::NONE) } else { normalise(path) }
 }
 
-/// Any URI text in the spelling that is matched: needless escapes decoded, the others in upper case.
+/// A name or value of a query in the spelling that is matched, as forms are read (WHATWG URL, `urlencoded` parsing): `+` is
+/// a space, escapes are decoded. What is no escape is taken as it stands.
 #[inline]
-pub(crate) fn normal_text(text: &str) -> Cow<'_, str> {
-    if text.contains('%') { normalise(text).0 } else { Cow::Borrowed(text) }
+pub(crate) fn normal_parameter(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let spaced = text.replace('+', " ");
+    Cow::Owned(unescape(&spaced, b"%+").unwrap_or(spaced))
 }
 
 /// Whether a path surely holds nothing that `normalise` looks at: no escape, backslash or control character, and no
@@ -71,42 +79,48 @@ fn is_plain(path: &[u8]) -> bool {
 
 #[cold]
 fn normalise(path: &str) -> (Cow<'_, str>, Oddities) {
-    let mut odd = Oddities::NONE;
-    let mut out = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
-        let escape = rest.as_bytes().get(at + 1..at + 3).and_then(|hex| Some((hex_digit(hex[0])?, hex_digit(hex[1])?)));
-        let Some((high, low)) = escape else {
-            return (Cow::Borrowed(path), odd.and(Oddities::BROKEN));
-        };
-        let byte = high * 16 + low;
-        match byte {
-            b'/' | b'\\' => odd = odd.and(Oddities::ENCODED_SLASHES),
-            0..b' ' | 0x7f => odd = odd.and(Oddities::BROKEN),
-            _ => {}
-        }
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
+    let Some(text) = unescape(path, b"%/\\?# ") else {
+        return (Cow::Borrowed(path), Oddities::BROKEN);
+    };
+    let mut odd = segment_oddities(&text);
+    if text.contains('\\') || text.contains("%2F") || text.contains("%5C") {
+        odd = odd.and(Oddities::ENCODED_SLASHES);
+    }
+    if text.bytes().any(|byte| byte.is_ascii_control()) {
+        odd = odd.and(Oddities::BROKEN);
+    }
+    (if text == path { Cow::Borrowed(path) } else { Cow::Owned(text) }, odd)
+}
+
+/// The text with its escapes decoded, except those of `kept` bytes and of bytes that are no UTF-8, which are brought into
+/// upper case; none when one is broken. `%` must be kept, so that no two texts become one.
+fn unescape(text: &str, kept: &[u8]) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        out.extend_from_slice(&rest[..at]);
+        let [high, low] = *rest[at + 1..].first_chunk()?;
+        let byte = hex_digit(high)? * 16 + hex_digit(low)?;
+        if kept.contains(&byte) {
+            out.extend_from_slice(&escape(byte));
         } else {
-            out.push('%');
-            out.push(char::from(HEX[usize::from(high)]));
-            out.push(char::from(HEX[usize::from(low)]));
+            out.push(byte);
         }
         rest = &rest[at + 3..];
     }
-    out.push_str(rest);
-    if out.contains('\\') {
-        odd = odd.and(Oddities::ENCODED_SLASHES);
+    out.extend_from_slice(rest);
+    let mut text = String::with_capacity(out.len());
+    for chunk in out.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().flat_map(|&byte| escape(byte)).map(char::from));
     }
-    if out.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
-        odd = odd.and(Oddities::BROKEN);
-    }
-    odd = odd.and(segment_oddities(&out));
-    (if out == path { Cow::Borrowed(path) } else { Cow::Owned(out) }, odd)
+    Some(text)
 }
 
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
+fn escape(byte: u8) -> [u8; 3] {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    [b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]
+}
 
 fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)
@@ -142,15 +156,36 @@ mod tests {
     }
 
     #[test]
-    fn needless_escapes_are_read_as_what_they_mean() {
+    fn escapes_are_read_as_what_they_mean() {
         for (path, normal) in [
             ("/%61dmin", "/admin"),
             ("/%7euser", "/~user"),
             ("/a%2db", "/a-b"),
-            ("/%e2%82%ac", "/%E2%82%AC"),
-            ("/a%20b", "/a%20b"),
+            ("/%e2%82%ac", "/\u{20ac}"),
+            ("/\u{20ac}", "/\u{20ac}"),
+            ("/users%3apurge%7b%22%2A", "/users:purge{\"*"),
+            ("/a%20b%3f%23%252f", "/a%20b%3F%23%252f"),
+            ("/%ff%c3%a9%e2%82", "/%FF\u{e9}%E2%82"),
         ] {
             assert_eq!(normal_path(path), (normal.into(), Oddities::NONE), "{path}");
+            assert_eq!(normal_path(normal).0, normal, "{path}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_read_as_forms_are() {
+        for (text, normal) in [
+            ("a", "a"),
+            ("a+b", "a b"),
+            ("a%20b", "a b"),
+            ("a%2bb", "a%2Bb"),
+            ("%26%3d%2F", "&=/"),
+            ("100%25%zz", "100%25%zz"),
+            ("5%+a", "5% a"),
+            ("%c3%A9%ff", "\u{e9}%FF"),
+        ] {
+            assert_eq!(normal_parameter(text), normal, "{text}");
+            assert_eq!(normal_parameter(normal), normal, "{text}");
         }
     }
 

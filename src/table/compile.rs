@@ -19,7 +19,7 @@ use super::spec::{ClusterSpec, KeySource, PathRules, RegionSpec, RouteSpec, Tabl
 use super::split::Weighted;
 use crate::error::{Problems, Reason, Rejected, TableError};
 use crate::id::Name;
-use crate::protocol::path::normal_text;
+use crate::protocol::path::normal_parameter;
 use crate::protocol::{Facts, Oddities};
 use crate::sync::Arc;
 use http::header::HeaderName;
@@ -364,7 +364,7 @@ fn compile_source(source: &KeySource) -> Source {
             Source::Header(HeaderName::from_bytes(name.as_bytes()).expect("sticky headers are checked"))
         }
         KeySource::Cookie(name) => Source::Cookie(name.as_str().into()),
-        KeySource::Query(name) => Source::Query(normal_text(name).into()),
+        KeySource::Query(name) => Source::Query(normal_parameter(name).into()),
     }
 }
 

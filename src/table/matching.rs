@@ -47,7 +47,7 @@ pub struct Match {
     pub query: Vec<FieldMatch>,
 }
 
-/// Which paths. All begin with a slash.
+/// Which paths. All begin with a slash; an escape stands for its character, so `/caf%C3%A9` and `/café` are one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathMatch {
     /// This path. A trailing slash makes another path.
@@ -128,6 +128,8 @@ impl Match {
     }
 
     /// Only with this query parameter at this value.
+    ///
+    /// Name and value are written as in a URL: `+` is a space, `%26` an `&`, `%2B` a plus. Other escapes are what they mean.
     pub fn query(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query_is(name, ValueMatch::Exact(value.into()))
     }

@@ -75,7 +75,8 @@ impl PathPattern {
         let Some(mut path) = text.strip_prefix('/') else {
             return Err(format!("is {text:?}; begin it with a slash"));
         };
-        if let Some(odd) = text.chars().find(|c| "?#*".contains(*c) || c.is_control() || c.is_whitespace()) {
+        if let Some(odd) = text.chars().find(|c| "?#*".contains(*c) || c.is_ascii_control() || c.is_ascii_whitespace())
+        {
             let hint = if odd == '*' { "; for what is below a path use `path_prefix`" } else { "" };
             return Err(format!("is {text:?}; {odd:?} cannot stand in a path{hint}"));
         }

@@ -3,7 +3,7 @@
 use super::matching::{Match, ValueMatch};
 use super::pattern::{HostPattern, PathPattern};
 use crate::protocol::Facts;
-use crate::protocol::path::normal_text;
+use crate::protocol::path::normal_parameter;
 use http::Method;
 use http::header::{HOST, HeaderName, HeaderValue};
 use std::cmp::{Ordering, Reverse};
@@ -79,7 +79,7 @@ impl Predicate {
                 let message = format!("asks for {text:?}, which no parameter can hold; write `&` as `%26`");
                 wrong(&format!("query.{}", field.name), message);
             }
-            query.push((normal_text(&field.name).into_owned(), Value::new_query(&field.value)));
+            query.push((normal_parameter(&field.name).into_owned(), Value::new_query(&field.value)));
         }
         headers.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
         query.sort();
@@ -202,7 +202,7 @@ impl Value {
 
     /// A query's values are compared in their normal spelling.
     fn new_query(spec: &ValueMatch) -> Self {
-        let normal = |text: &str| normal_text(text).into_owned();
+        let normal = |text: &str| normal_parameter(text).into_owned();
         Value::new(&match spec {
             ValueMatch::Exact(text) => ValueMatch::Exact(normal(text)),
             ValueMatch::Prefix(text) => ValueMatch::Prefix(normal(text)),

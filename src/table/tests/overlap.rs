@@ -101,6 +101,32 @@ fn what_a_header_present_and_the_same_header_absent_cover_together_is_refused_wi
     );
 }
 
+// I-13
+#[test]
+fn a_match_that_four_others_cover_case_by_case_is_refused_with_all_their_names() {
+    let cases = [
+        ("a", present(present(Match::new(), "x"), "y")),
+        ("b", absent(present(Match::new(), "x"), "y")),
+        ("c", present(absent(Match::new(), "x"), "y")),
+        ("d", absent(absent(Match::new(), "x"), "y")),
+    ];
+    let with = |cases: &[(&'static str, Match)]| {
+        routes(cases.iter().map(|(name, matching)| (*name, matching.clone())).chain([("e", Match::new())]))
+    };
+    assert_eq!(
+        problems(with(&cases)),
+        [
+            "routes.e.matches: can never be reached: routes `a` and `b` and `c` and `d` together take all it takes, before it"
+        ]
+    );
+    // With any of the cases left open, something is left.
+    for open in 0..cases.len() {
+        let mut rest = cases.to_vec();
+        rest.remove(open);
+        assert!(problems(with(&rest)).is_empty(), "without {}", cases[open].0);
+    }
+}
+
 #[test]
 fn what_something_is_left_of_is_not_refused() {
     let any = Match::new;
