@@ -39,16 +39,11 @@ impl<L: Loads> Choosing<'_, L> {
             return Some(chosen(usable.iter().next()?.member, EndpointReason::Only));
         }
         match (self.target.policy.pick, self.key) {
-            (Pick::Maglev(maglev), key) => self.by_slot(maglev, key),
-            (_, Some(key)) => Some(chosen(self.by_rendezvous(key)?, EndpointReason::Sticky)),
+            (pick @ (Pick::LeastInFlight | Pick::PeakEwma), None) => Some(self.by_two(pick == Pick::PeakEwma)),
             (Pick::Random, None) => Some(chosen(self.draw()?.member, EndpointReason::Random)),
             (Pick::RoundRobin, None) => self.by_turn(),
-            (Pick::LeastInFlight, None) => {
-                self.by_two(EndpointReason::LessInFlight, |place, endpoint| self.loads.in_flight(place, endpoint))
-            }
-            (Pick::PeakEwma, None) => {
-                self.by_two(EndpointReason::Cheaper, |place, endpoint| self.loads.cost(place, endpoint))
-            }
+            (Pick::Maglev(maglev), key) => self.by_slot(maglev, key),
+            (_, Some(key)) => Some(chosen(self.by_rendezvous(key)?, EndpointReason::Sticky)),
         }
     }
 
@@ -64,7 +59,8 @@ impl<L: Loads> Choosing<'_, L> {
         if self.view.endpoints.is_even() {
             return rendezvous_even(key, usable.map(|one| (one.member, endpoints[one.member as usize].hash)));
         }
-        let candidates = usable.map(|one| (one.member, endpoints[one.member as usize].hash, one.weight));
+        let weight = |one| self.view.endpoints.weight(one);
+        let candidates = usable.map(|one| (one.member, endpoints[one.member as usize].hash, weight(one)));
         rendezvous(key, candidates).map(|(member, _)| member)
     }
 
@@ -91,23 +87,24 @@ impl<L: Loads> Choosing<'_, L> {
     /// their weights when idle (ties go to the first drawn) and carry loads in that proportion when busy. A cost in time
     /// already tells a strong endpoint from a weak one and is compared as it is.
     #[inline]
-    fn by_two(&self, reason: EndpointReason, load: impl Fn(u32, u32) -> u64) -> Option<ChosenEndpoint> {
+    fn by_two(&self, by_cost: bool) -> ChosenEndpoint {
         let usable = &self.view.endpoints;
-        let one = self.draw()?;
-        let mut other = usable.draw(self.draws.draw(Purpose::Rival))?;
-        if other == one {
-            other = usable.neighbour(one);
-        }
-        let (one_load, other_load) = (load(self.place, one.member), load(self.place, other.member));
-        let first = if usable.is_even() || reason == EndpointReason::Cheaper {
+        let (one, other) = usable.draw_two(self.draws.draw(Purpose::Endpoint), self.draws.draw(Purpose::Rival));
+        let load = |endpoint| {
+            if by_cost { self.loads.cost(self.place, endpoint) } else { self.loads.in_flight(self.place, endpoint) }
+        };
+        let (one_load, other_load) = (load(one.member), load(other.member));
+        let first = if usable.is_even() || by_cost {
             one_load <= other_load
         } else {
-            u128::from(one_load) * u128::from(other.weight) <= u128::from(other_load) * u128::from(one.weight)
+            let weighed = |load: u64, weight: u64| u128::from(load) * u128::from(weight);
+            weighed(one_load, usable.weight(other)) <= weighed(other_load, usable.weight(one))
         };
         let (picked, rival, picked_load, rival_load) =
             if first { (one, other, one_load, other_load) } else { (other, one, other_load, one_load) };
+        let reason = if by_cost { EndpointReason::Cheaper } else { EndpointReason::LessInFlight };
         let readings = Readings { picked_load, rival_load, rival: rival.member, ..Readings::default() };
-        Some(ChosenEndpoint { place: picked.member, reason, readings })
+        ChosenEndpoint { place: picked.member, reason, readings }
     }
 
     /// The endpoint of the key's slot, or of one of the next, which are drawn from the key: probing neighbours would load

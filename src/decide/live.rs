@@ -3,7 +3,7 @@
 use super::decision::{ClusterReason, Decision};
 use super::endpoint::Choosing;
 use super::explain::Explanation;
-use super::loads::{Loads, Recorded};
+use super::loads::{Loads, Readings, Recorded};
 use super::region::choose_region;
 use super::split::choose_target;
 use crate::entropy::Draws;
@@ -11,76 +11,81 @@ use crate::error::{Reason, Rejected};
 use crate::protocol::Facts;
 use crate::state::{ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
 use crate::sync::Arc;
-use crate::table::{Endpoint, Scope, Table};
+use crate::table::{Endpoint, Entry, Route, Scope, Table, Target};
 use crate::time::Instant;
 use crate::unit::Share;
 
 /// What is decided once for a request: the route and the target.
-struct Routed {
-    route: u32,
-    which: u32,
-    target: u32,
-    reason: ClusterReason,
+struct Routed<'t> {
+    entry: &'t Entry,
+    route: &'t Route,
+    target: &'t Target,
+    target_place: u32,
     weight: u64,
+    reason: ClusterReason,
     key: Option<u64>,
 }
 
-/// The route and the cluster: once for a request.
-#[inline]
-fn route(table: &Table, facts: &Facts<'_>, draws: Draws) -> Result<Routed, Rejected> {
-    let entry = table.find(facts)?;
-    let route = table.route_at(entry.route);
-    let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
-    let (target, weight, reason) = choose_target(route, key, draws.attempt(0));
-    Ok(Routed { route: entry.route, which: entry.which, target, reason, weight, key })
+impl<'t> Routed<'t> {
+    #[inline]
+    fn new(table: &'t Table, facts: &Facts<'_>, draws: Draws) -> Result<Self, Rejected> {
+        let entry = table.find(facts)?;
+        let route = table.route_at(entry.route);
+        let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
+        let (target_place, weight, reason) = choose_target(route, key, draws.attempt(0));
+        let target = &route.targets[target_place as usize];
+        Ok(Routed { entry, route, target, target_place, weight, reason, key })
+    }
+
+    /// The key, if the route sticks that far.
+    #[inline]
+    fn key_for(&self, scope: Scope) -> Option<u64> {
+        self.key.filter(|_| self.route.sticky.as_ref().is_some_and(|sticky| sticky.scope >= scope))
+    }
 }
 
 /// The region and the endpoint: for each attempt.
-#[inline]
+///
+/// Not inlined, so that the decision is written once, where the caller wants it.
+#[inline(never)]
 fn place(
     snapshot: &Snapshot,
-    routed: &Routed,
+    routed: &Routed<'_>,
     view: &View,
     loads: &impl Loads,
     draws: Draws,
 ) -> Result<Decision, Rejected> {
-    let table = snapshot.table();
-    let route = table.route_at(routed.route);
-    let target = &route.targets[routed.target as usize];
-    let cluster = table.cluster_at(target.cluster);
-    let reach = |scope| routed.key.filter(|_| route.sticky.as_ref().is_some_and(|sticky| sticky.scope >= scope));
+    let target = routed.target;
+    let cluster = snapshot.table().cluster_at(target.cluster);
     let nowhere = || const { Rejected::new(Reason::NoEndpoint) };
-    let region = choose_region(cluster, view, reach(Scope::Region), loads, draws).ok_or_else(nowhere)?;
-    let endpoint = Choosing {
+    let region = choose_region(cluster, view, routed.key_for(Scope::Region), loads, draws).ok_or_else(nowhere)?;
+    let choosing = Choosing {
         region: &cluster.regions[region.place as usize],
         place: region.place,
         view: &view.regions[region.place as usize],
         target,
-        key: reach(Scope::Endpoint),
+        key: routed.key_for(Scope::Endpoint),
         loads,
         draws,
-    }
-    .choose()
-    .ok_or_else(nowhere)?;
-    let mut readings = endpoint.readings;
-    readings.vetoed = region.vetoed;
+    };
+    let endpoint = choosing.choose().ok_or_else(nowhere)?;
     Ok(Decision {
         generation: snapshot.generation(),
         epoch: view.epoch,
-        route: routed.route,
-        which: routed.which,
-        target: routed.target,
+        route: routed.entry.route,
+        which: routed.entry.which,
+        target: routed.target_place,
         cluster: target.cluster,
         region: region.place,
         endpoint: endpoint.place,
-        cluster_share: Share::of(routed.weight, route.split.total()),
+        cluster_share: Share::of(routed.weight, routed.route.split.total()),
         region_share: region.share,
         cluster_reason: routed.reason,
         region_reason: region.reason,
         endpoint_reason: endpoint.reason,
         key: routed.key,
         draws,
-        readings,
+        readings: Readings { vetoed: region.vetoed, ..endpoint.readings },
     })
 }
 
@@ -119,7 +124,7 @@ impl Snapshot {
         let view = self.cluster(decision.cluster).view();
         let recorded = Recorded::new(decision.readings, decision.endpoint);
         let again = || {
-            let routed = route(self.table(), facts, decision.draws)?;
+            let routed = Routed::new(self.table(), facts, decision.draws)?;
             place(self, &routed, &view, &recorded, decision.draws)
         };
         (view.epoch == decision.epoch).then(again)
@@ -150,8 +155,8 @@ impl Snapshot {
         now: Instant,
         tickets: Tickets,
     ) -> Result<Decision, Rejected> {
-        let routed = route(self.table(), facts, draws)?;
-        let cluster = self.table().route_at(routed.route).targets[routed.target as usize].cluster;
+        let routed = Routed::new(self.table(), facts, draws)?;
+        let cluster = routed.target.cluster;
         let handle = self.cluster(cluster);
         let mut view = handle.view();
         if view.next_change <= now {

@@ -48,7 +48,8 @@ fn choose_again(
     Some(ChosenRegion { vetoed, reason: RegionReason::Vetoed, ..choose(cluster, &left, key, draws)? })
 }
 
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "once in every request, and once where nobody hurries")]
 fn choose(cluster: &Cluster, shares: &Weighted, key: Option<u64>, draws: Draws) -> Option<ChosenRegion> {
     let ((place, weight), reason) = if let Some(only) = shares.only() {
         (only, RegionReason::Only)

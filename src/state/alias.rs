@@ -29,11 +29,10 @@ struct Column {
     other: u32,
 }
 
-/// A drawn member, its weight and its column.
+/// A drawn member. What it weighs is asked for apart: where all weigh the same, nobody does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Drawn {
     pub(crate) member: u32,
-    pub(crate) weight: u64,
     column: u32,
 }
 
@@ -70,35 +69,52 @@ impl Alias {
     /// One member, drawn by weight with 64 random bits; none when there is none.
     #[inline]
     pub(crate) fn draw(&self, bits: u64) -> Option<Drawn> {
-        if self.weights.is_empty() {
-            return None;
-        }
-        let (column, rest) = below_and_rest(bits, self.weights.len() as u64);
-        if self.even {
-            return Some(self.own(column as u32));
-        }
-        let Column { threshold, other, .. } = self.columns[column as usize];
-        // The product's low half is uniform again, given the column.
-        Some(self.own(if below(rest, self.height) < threshold { column as u32 } else { other }))
+        if self.weights.is_empty() { None } else { Some(self.own(self.column(bits))) }
     }
 
-    /// The member of the column after this one's: a rival for a draw that met the same member twice.
+    /// Two different members, one after the other, each drawn by weight with 64 random bits of its own; of two members or
+    /// more. Where weights differ and the second draw meets the first's member, the next column's is taken.
     #[inline]
-    pub(crate) fn neighbour(&self, drawn: Drawn) -> Drawn {
-        let next = drawn.column + 1;
-        self.own(if next as usize == self.weights.len() { 0 } else { next })
+    pub(crate) fn draw_two(&self, bits: u64, others: u64) -> (Drawn, Drawn) {
+        let count = self.weights.len() as u64;
+        let (one, other) = if self.even {
+            let (one, other) = (below(bits, count) as u32, below(others, count - 1) as u32);
+            (one, other + u32::from(other >= one))
+        } else {
+            let (one, other) = (self.column(bits), self.column(others));
+            let next = if u64::from(one) + 1 == count { 0 } else { one + 1 };
+            (one, if other == one { next } else { other })
+        };
+        (self.own(one), self.own(other))
     }
 
-    /// All members with their weights.
+    /// What a drawn member weighs.
+    #[inline]
+    pub(crate) fn weight(&self, drawn: Drawn) -> u64 {
+        self.weights[drawn.column as usize]
+    }
+
+    /// All members.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = Drawn> {
         (0..self.weights.len() as u32).map(|column| self.own(column))
     }
 
+    /// The column of the member that these bits draw.
+    #[inline]
+    fn column(&self, bits: u64) -> u32 {
+        let (column, rest) = below_and_rest(bits, self.weights.len() as u64);
+        if self.even {
+            return column as u32;
+        }
+        let Column { threshold, other, .. } = self.columns[column as usize];
+        // The product's low half is uniform again, given the column.
+        if below(rest, self.height) < threshold { column as u32 } else { other }
+    }
+
     #[inline]
     fn own(&self, column: u32) -> Drawn {
-        let member = if self.whole { column } else { self.columns[column as usize].own };
-        Drawn { member, weight: self.weights[column as usize], column }
+        Drawn { member: if self.whole { column } else { self.columns[column as usize].own }, column }
     }
 }
 
@@ -159,10 +175,28 @@ mod tests {
             let alias = Alias::new((0..).zip(weights.iter().copied()));
             if let Some(drawn) = alias.draw(bits) {
                 prop_assert!(weights[drawn.member as usize] > 0);
-                prop_assert_eq!(drawn.weight, weights[drawn.member as usize]);
+                prop_assert_eq!(alias.weight(drawn), weights[drawn.member as usize]);
             } else {
                 prop_assert!(weights.iter().all(|&weight| weight == 0));
             }
+        }
+    }
+
+    // The members of two draws are never the same, and of equal weights every pair is as likely as every other.
+    #[test]
+    fn two_draws_are_two_members() {
+        for weights in [vec![1u64; 5], vec![0, 1, 1], vec![1, 100], vec![3, 0, 1, 7]] {
+            let alias = Alias::new((0..).zip(weights.iter().copied()));
+            let mut pairs = std::collections::BTreeMap::new();
+            // The middles of 20 x 60 equal parts of the line: as many for each of the 5 x 4 pairs.
+            for at in 0..20 * 60u64 {
+                let part = |part: u64, parts: u64| u64::MAX / (2 * parts) * (2 * part + 1);
+                let (one, other) = alias.draw_two(part(at / 60, 20), part(at % 60, 60));
+                assert!(weights[one.member as usize] > 0 && weights[other.member as usize] > 0);
+                *pairs.entry((one.member, other.member)).or_insert(0) += 1;
+            }
+            assert!(pairs.keys().all(|(one, other)| one != other), "{weights:?}: {pairs:?}");
+            assert!(weights != [1; 5] || (pairs.len() == 20 && pairs.values().all(|&count| count == 60)), "{pairs:?}");
         }
     }
 

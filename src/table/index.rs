@@ -8,18 +8,26 @@
 //!
 //! A router crate would give one best path; ours has to go on from there when that path's headers do not match.
 
-use super::literals::{Key, Literals};
+use super::literals::{self, Literals, Map};
 use super::pattern::{HostPattern, Step};
 use super::predicate::{Conditions, Predicate};
 use crate::protocol::Facts;
 use std::collections::BTreeMap;
 
 /// All matches of a table.
+///
+/// Everything stands in arrays and is named by its place: a walk is a chain of loads, each from where the one before points,
+/// and is as fast as the lines they touch are few.
 #[derive(Debug)]
 pub(crate) struct Index {
-    exact: Hosts,
-    suffix: Hosts,
-    any: Tree,
+    nodes: Box<[Node]>,
+    entries: Box<[Entry]>,
+    literals: Literals,
+    /// From hosts to the roots of their trees.
+    exact: Map,
+    suffix: Map,
+    /// The root for any host, or [`NONE`].
+    any: u32,
 }
 
 /// A match and the route that has it.
@@ -32,24 +40,9 @@ pub(crate) struct Entry {
     conditions: Option<Box<Conditions>>,
 }
 
-/// A tree for each host.
-#[derive(Debug, Default)]
-struct Hosts {
-    names: Literals,
-    trees: Box<[Tree]>,
-}
-
-/// Nodes and entries by place, packed: a walk is a chain of loads, each from where the one before points, and is as fast
-/// as the lines they touch are few. The root is the first node; there is none when no match is in the tree.
-#[derive(Debug, Default)]
-struct Tree {
-    nodes: Box<[Node]>,
-    entries: Box<[Entry]>,
-}
-
 #[derive(Debug)]
 struct Node {
-    literals: Literals,
+    literals: Map,
     /// A node's place, or [`NONE`].
     placeholder: u32,
     /// The first of the node's entries: first those that end here, then those that go on to anything, each kind by
@@ -64,102 +57,86 @@ const NONE: u32 = u32::MAX;
 impl Index {
     /// The index of matches that come in order of precedence, each with its route and its place in the route.
     pub(crate) fn new<'p>(matches: impl Iterator<Item = (&'p Predicate, u32, u32)>) -> Self {
-        let (mut exact, mut suffix, mut any) = (BTreeMap::new(), BTreeMap::new(), Growing::default());
+        let mut growing = Growing::default();
+        let (mut exact, mut suffix, mut any) = (BTreeMap::new(), BTreeMap::new(), None);
         for (predicate, route, which) in matches {
-            let tree = match &predicate.host {
-                HostPattern::Exact(host) => exact.entry(host.as_bytes()).or_default(),
-                HostPattern::Suffix(_, host) => suffix.entry(host.as_bytes()).or_default(),
-                HostPattern::Any => &mut any,
+            let root = match &predicate.host {
+                HostPattern::Exact(host) => exact.entry(host.as_bytes()).or_insert_with(|| growing.node()),
+                HostPattern::Suffix(_, host) => suffix.entry(host.as_bytes()).or_insert_with(|| growing.node()),
+                HostPattern::Any => any.get_or_insert_with(|| growing.node()),
             };
             let conditions = (!predicate.conditions.is_empty()).then(|| Box::new(predicate.conditions.clone()));
-            tree.add(predicate.path.steps(), Entry { route, which, conditions });
+            growing.add(*root, predicate.path.steps(), Entry { route, which, conditions });
         }
-        Index { exact: Hosts::new(exact), suffix: Hosts::new(suffix), any: any.grown() }
+        growing.grown(exact, suffix, any.unwrap_or(NONE))
     }
 
     /// The match that takes a request.
     #[inline]
     pub(crate) fn find(&self, facts: &Facts<'_>) -> Option<&Entry> {
-        let path = facts.matched_path().as_bytes();
-        let path = path.strip_prefix(b"/").unwrap_or(path);
         if let Some(host) = facts.host()
-            && let Some(entry) = self.find_by_host(host.as_bytes(), path, facts)
+            && let Some(entry) = self.find_by_host(host.as_bytes(), facts)
         {
             return Some(entry);
         }
-        self.any.find(path, facts)
+        if self.any == NONE { None } else { self.find_by_path(self.any, facts) }
     }
 
     #[inline]
-    fn find_by_host(&self, host: &[u8], path: &[u8], facts: &Facts<'_>) -> Option<&Entry> {
-        if let Some(entry) = self.exact.get(host).and_then(|tree| tree.find(path, facts)) {
+    fn find_by_host(&self, host: &[u8], facts: &Facts<'_>) -> Option<&Entry> {
+        let find = |hosts: &Map, at: usize| {
+            let root = self.literals.step(hosts, host, at).0?;
+            self.find_by_path(root, facts)
+        };
+        if !self.exact.is_empty()
+            && let Some(entry) = find(&self.exact, 0)
+        {
             return Some(entry);
         }
-        if self.suffix.names.is_empty() {
+        if self.suffix.is_empty() {
             return None;
         }
-        let mut labels = host;
-        while let Some(dot) = labels.iter().position(|&byte| byte == b'.') {
-            labels = &labels[dot + 1..];
-            if let Some(entry) = self.suffix.get(labels).and_then(|tree| tree.find(path, facts)) {
-                return Some(entry);
-            }
-        }
-        None
-    }
-}
-
-impl Hosts {
-    fn new(trees: BTreeMap<&[u8], Growing>) -> Self {
-        let names = Literals::new(trees.keys().enumerate().map(|(place, name)| (*name, place as u32)));
-        Hosts { names, trees: trees.into_values().map(Growing::grown).collect() }
+        let dots = host.iter().enumerate().filter(|(_, byte)| **byte == b'.');
+        dots.map(|(at, _)| at + 1).find_map(|label| find(&self.suffix, label))
     }
 
     #[inline]
-    fn get(&self, host: &[u8]) -> Option<&Tree> {
-        if self.names.is_empty() {
-            return None;
-        }
-        self.names.get(Key::whole(host)).map(|place| &self.trees[place as usize])
-    }
-}
-
-impl Tree {
-    #[inline]
-    fn find(&self, path: &[u8], facts: &Facts<'_>) -> Option<&Entry> {
-        if self.nodes.is_empty() { None } else { self.walk(0, Some(path), facts) }
+    fn find_by_path(&self, root: u32, facts: &Facts<'_>) -> Option<&Entry> {
+        let path = facts.matched_path().as_bytes();
+        self.walk(root, path, usize::from(path.first() == Some(&b'/')), facts)
     }
 
-    /// The match that takes a path from a node on. `rest` is what follows the last slash; none when the path has ended.
+    /// The match that takes the path from this place on, which is beyond its length when it has ended.
     ///
     /// Where a node offers one way only, the walk goes on; where it offers several, it comes back to try the next. It goes
     /// as deep as the tree, which the table's author wrote, not as the path, which anybody can send.
-    fn walk(&self, mut at: u32, mut rest: Option<&[u8]>, facts: &Facts<'_>) -> Option<&Entry> {
+    fn walk(&self, mut node: u32, path: &[u8], mut at: usize, facts: &Facts<'_>) -> Option<&Entry> {
         loop {
-            let node = &self.nodes[at as usize];
-            let Some(path) = rest else {
-                return self.first(node.entries, node.closed + node.open, facts);
-            };
-            let (segment, after) = Key::segment(path);
-            if let Some(child) = node.literals.get(segment) {
-                if node.placeholder == NONE && node.open == 0 {
-                    (at, rest) = (child, after);
+            let here = &self.nodes[node as usize];
+            if at > path.len() {
+                return self.first(here.entries, here.closed + here.open, facts);
+            }
+            let (child, next) = self.literals.step(&here.literals, path, at);
+            let is_empty = next == at + 1;
+            if let Some(child) = child {
+                if here.placeholder == NONE && here.open == 0 {
+                    (node, at) = (child, next);
                     continue;
                 }
-                if let Some(entry) = self.walk(child, after, facts) {
+                if let Some(entry) = self.walk(child, path, next, facts) {
                     return Some(entry);
                 }
             }
-            if node.placeholder != NONE && !segment.is_empty() {
-                if node.open == 0 {
-                    (at, rest) = (node.placeholder, after);
+            if here.placeholder != NONE && !is_empty {
+                if here.open == 0 {
+                    (node, at) = (here.placeholder, next);
                     continue;
                 }
-                if let Some(entry) = self.walk(node.placeholder, after, facts) {
+                if let Some(entry) = self.walk(here.placeholder, path, next, facts) {
                     return Some(entry);
                 }
             }
-            return self.first(node.entries + node.closed, node.open, facts);
+            return self.first(here.entries + here.closed, here.open, facts);
         }
     }
 
@@ -171,7 +148,7 @@ impl Tree {
     }
 }
 
-/// A tree while matches are added.
+/// All trees while matches are added.
 #[derive(Default)]
 struct Growing<'p>(Vec<GrowingNode<'p>>);
 
@@ -184,12 +161,15 @@ struct GrowingNode<'p> {
 }
 
 impl<'p> Growing<'p> {
-    /// Adds a match; they come in order of precedence.
-    fn add(&mut self, steps: &'p [Step], entry: Entry) {
-        if self.0.is_empty() {
-            self.0.push(GrowingNode::default());
-        }
-        let mut at = 0;
+    /// A new node's place.
+    fn node(&mut self) -> u32 {
+        self.0.push(GrowingNode::default());
+        self.0.len() as u32 - 1
+    }
+
+    /// Adds a match to a tree; they come in order of precedence.
+    fn add(&mut self, root: u32, steps: &'p [Step], entry: Entry) {
+        let mut at = root as usize;
         for step in steps {
             let next = self.0.len() as u32;
             let node = &mut self.0[at];
@@ -200,21 +180,22 @@ impl<'p> Growing<'p> {
                 Step::Open => return node.open.push(entry),
             };
             if child == next {
-                self.0.push(GrowingNode::default());
+                self.node();
             }
             at = child as usize;
         }
     }
 
-    fn grown(self) -> Tree {
-        let mut entries = Vec::new();
+    fn grown(self, exact: BTreeMap<&[u8], u32>, suffix: BTreeMap<&[u8], u32>, any: u32) -> Index {
+        let (mut entries, mut literals) = (Vec::new(), literals::Growing::default());
+        let (exact, suffix) = (literals.add(exact.into_iter()), literals.add(suffix.into_iter()));
         let nodes = self.0.into_iter().map(|node| {
             let (from, closed, open) = (entries.len() as u32, node.closed.len() as u32, node.open.len() as u32);
             entries.extend(node.closed);
             entries.extend(node.open);
-            let literals = Literals::new(node.literals.into_iter());
+            let literals = literals.add(node.literals.into_iter());
             Node { literals, placeholder: node.placeholder.unwrap_or(NONE), entries: from, closed, open }
         });
-        Tree { nodes: nodes.collect(), entries: entries.into() }
+        Index { nodes: nodes.collect(), entries: entries.into(), literals: literals.grown(), exact, suffix, any }
     }
 }

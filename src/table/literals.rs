@@ -1,186 +1,215 @@
-//! A map from short texts to places, for looking up the segment or host that begins a slice.
+//! Maps from short texts to places, for looking up the segment of a path or the host that stands at a place of a text.
 //!
-//! Segments are found and looked up in one go: the first eight bytes are loaded as one word, in which the next slash is
-//! found without a loop, and up to seven bytes the masked word *is* the key, compared in one instruction. Longer texts are
-//! keyed by a hash and compared. Slots are probed one after the other at a load of at most one half.
+//! A segment is found and looked up in one go: eight bytes are loaded as one word, in which the next slash is found without
+//! a loop, and up to seven bytes the word, with the length in its upper byte, *is* the key, compared in one instruction.
+//! Longer texts are keyed by a hash and compared. The slots of all maps stand in one array and are probed one after the
+//! other, at a load of at most one half: a lookup is a multiplication and, as a rule, one load. Where there is one text
+//! only, as in most nodes of a tree of paths, it takes neither: the word is compared with the text and its slash.
 //!
 //! Keys are the table author's; requests only look up, so nobody can aim collisions at the hash.
 
 use crate::entropy::mix64;
 
-/// Texts and the place of each.
-#[derive(Debug, Default)]
-pub(crate) enum Literals {
-    #[default]
-    None,
-    /// The usual case on the way to where a tree branches: no memory of its own to fetch.
-    One(Slot),
-    Many(Box<Slots>),
+/// All maps.
+#[derive(Debug)]
+pub(crate) struct Literals {
+    slots: Box<[Slot]>,
+    /// The texts that are too long to be their own key.
+    texts: Box<[Box<[u8]>]>,
 }
 
-/// A hash table of open addressing.
-#[derive(Debug)]
-pub(crate) struct Slots {
-    slots: Box<[Slot]>,
-    /// What brings a mixed key down to a slot.
+/// Maps while they are made.
+#[derive(Debug, Default)]
+pub(crate) struct Growing {
+    slots: Vec<Slot>,
+    texts: Vec<Box<[u8]>>,
+}
+
+/// One of the maps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Map {
+    /// What a word begins with when the map's only text and a slash stand there; what no text holds when there are more or
+    /// it is long.
+    only: u64,
+    /// How far up a word is shifted until nothing but that is left of it.
+    only_shift: u8,
+    /// The length of the text with its slash.
+    only_len: u8,
+    only_place: u32,
+    /// The first slot.
+    first: u32,
+    /// What brings a mixed key down to one of the slots.
     shift: u32,
 }
 
-/// A text that is there.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
+#[derive(Clone, Copy, Debug)]
+struct Slot {
     key: u64,
-    len: u32,
     place: u32,
-    /// The text, when it is too long to be its own key.
-    text: Option<Box<[u8]>>,
+    /// The text's place, when it is too long to be its own key, or [`NONE`].
+    text: u32,
 }
 
-/// The place of an empty slot.
-const EMPTY: u32 = u32::MAX;
+const NONE: u32 = u32::MAX;
 
 /// Texts up to this length are their own key.
 const SHORT: usize = 7;
 
-/// A text to be looked up: the first `len` bytes of `text`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Key<'a> {
-    bits: u64,
-    len: usize,
-    text: &'a [u8],
+const SLASH: u64 = b'/' as u64;
+
+/// What stands in the upper byte of a key in place of the length.
+const LONG: u64 = 0xff << 56;
+
+/// No text has this key.
+const EMPTY: Slot = Slot { key: 0xfe << 56, place: NONE, text: NONE };
+
+impl Growing {
+    /// Adds a map of these texts, none of which has a slash, to their places.
+    pub(crate) fn add<'t>(&mut self, texts: impl ExactSizeIterator<Item = (&'t [u8], u32)>) -> Map {
+        if texts.len() == 0 {
+            return Map::EMPTY;
+        }
+        let count = texts.len();
+        let slots = (2 * count).next_power_of_two();
+        let mut map = Map { first: self.slots.len() as u32, shift: 64 - slots.trailing_zeros(), ..Map::EMPTY };
+        self.slots.resize(self.slots.len() + slots, EMPTY);
+        for (text, place) in texts {
+            let mut text_place = NONE;
+            if text.len() > SHORT {
+                text_place = self.texts.len() as u32;
+                self.texts.push(text.into());
+            } else if count == 1 {
+                map.only = load(text, 0) | SLASH << (8 * text.len());
+                map.only_shift = 8 * (SHORT - text.len()) as u8;
+                map.only_len = text.len() as u8 + 1;
+                map.only_place = place;
+            }
+            let key = key(text);
+            let mut at = map.start(key);
+            while self.slots[at].key != EMPTY.key {
+                at = map.next(at);
+            }
+            self.slots[at] = Slot { key, place, text: text_place };
+        }
+        map
+    }
+
+    pub(crate) fn grown(self) -> Literals {
+        Literals { slots: self.slots.into(), texts: self.texts.into() }
+    }
 }
 
 impl Literals {
-    pub(crate) fn new<'t>(texts: impl ExactSizeIterator<Item = (&'t [u8], u32)>) -> Self {
-        let mut slots = texts.map(|(text, place)| Slot::new(text, place));
-        match slots.len() {
-            0 => Literals::None,
-            1 => slots.next().map_or(Literals::None, Literals::One),
-            _ => Literals::Many(Box::new(Slots::new(slots))),
+    /// What a map has for the segment that begins at a place of a text, and where the next one begins: after the slash, or
+    /// one place beyond the text's length when it has ended. `a/` has an empty segment at its end, `a` has not.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call would cost more than the step")]
+    pub(crate) fn step(&self, map: &Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
+        let word = load(text, at);
+        if (word ^ map.only) << map.only_shift == 0 {
+            return (Some(map.only_place), at + usize::from(map.only_len));
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Literals::None)
-    }
-
-    /// The place of a text.
-    #[inline]
-    pub(crate) fn get(&self, key: Key<'_>) -> Option<u32> {
-        match self {
-            Literals::None => None,
-            Literals::One(slot) => slot.holds(key).then_some(slot.place),
-            Literals::Many(slots) => slots.get(key),
+        let len = first_slash(word).min(text.len() - at);
+        if len > SHORT {
+            return self.long_step(map, text, at);
         }
+        let found = if map.is_empty() { None } else { self.get(map, short_key(word, len), &[]) };
+        (found, at + len + 1)
     }
-}
 
-impl Slots {
-    fn new(texts: impl ExactSizeIterator<Item = Slot>) -> Self {
-        let size = (2 * texts.len()).next_power_of_two();
-        let empty = Slot { key: 0, len: 0, place: EMPTY, text: None };
-        let mut slots = Slots { slots: vec![empty; size].into(), shift: 64 - size.trailing_zeros() };
-        for slot in texts {
-            let mut at = slots.first(slot.key);
-            while slots.slots[at].place != EMPTY {
-                at = (at + 1) & (size - 1);
+    #[inline(never)]
+    fn long_step(&self, map: &Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
+        let mut end = at;
+        loop {
+            let len = first_slash(load(text, end)).min(text.len() - end);
+            end += len;
+            if len < 8 {
+                break;
             }
-            slots.slots[at] = slot;
         }
-        slots
+        let segment = &text[at..end];
+        let found = if map.is_empty() { None } else { self.get(map, long_key(segment), segment) };
+        (found, end + 1)
     }
 
+    /// What a map has for a key; a long one comes with its text.
     #[inline]
-    fn get(&self, key: Key<'_>) -> Option<u32> {
-        let mut at = self.first(key.bits);
+    fn get(&self, map: &Map, key: u64, text: &[u8]) -> Option<u32> {
+        let mut at = map.start(key);
         // At least half of the slots are empty, so this ends.
-        while let Some(slot) = self.slots.get(at).filter(|slot| slot.place != EMPTY) {
-            if slot.holds(key) {
+        loop {
+            let slot = &self.slots[at];
+            if slot.key == key && (slot.text == NONE || *self.texts[slot.text as usize] == *text) {
                 return Some(slot.place);
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            if slot.key == EMPTY.key {
+                return None;
+            }
+            at = map.next(at);
         }
-        None
-    }
-
-    #[inline]
-    fn first(&self, key: u64) -> usize {
-        // Fibonacci hashing: the product's upper bits depend on all of the key's.
-        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
     }
 }
 
-impl Slot {
-    fn new(text: &[u8], place: u32) -> Self {
-        let long = (text.len() > SHORT).then(|| text.into());
-        Slot { key: Key::whole(text).bits, len: text.len() as u32, place, text: long }
-    }
+impl Map {
+    /// The map that has nothing.
+    pub(crate) const EMPTY: Map =
+        Map { only: u64::MAX, only_shift: 0, only_len: 0, only_place: NONE, first: NONE, shift: 63 };
 
-    #[inline]
-    fn holds(&self, key: Key<'_>) -> bool {
-        self.key == key.bits
-            && self.len as usize == key.len
-            && self.text.as_ref().is_none_or(|text| **text == key.text[..key.len])
-    }
-}
-
-impl<'a> Key<'a> {
-    /// A whole text as a key.
-    #[inline]
-    pub(crate) fn whole(text: &'a [u8]) -> Self {
-        let bits = if text.len() <= SHORT { load(text) } else { long_key(text) };
-        Key { bits, len: text.len(), text }
-    }
-
-    /// The first segment of a path as a key, and what follows its slash if it has one.
-    #[inline]
-    pub(crate) fn segment(path: &'a [u8]) -> (Self, Option<&'a [u8]>) {
-        let word = load(path);
-        let slash = first_slash(word);
-        if slash > SHORT {
-            // No slash among the first eight bytes: the path ends among them, or the segment is long.
-            return if path.len() > SHORT {
-                long_segment(path)
-            } else {
-                (Key { bits: word, len: path.len(), text: path }, None)
-            };
-        }
-        // Zeros after the end are no slashes, so the slash is inside the path.
-        (Key { bits: word & !(u64::MAX << (8 * slash)), len: slash, text: path }, path.get(slash + 1..))
-    }
-
-    /// Whether the text is empty.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.first == NONE
+    }
+
+    /// The slot where the search for a key begins.
+    #[inline]
+    fn start(&self, key: u64) -> usize {
+        // Fibonacci hashing: the product's upper bits depend on all of the key's.
+        self.first as usize + (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    }
+
+    /// The slot after `at`, the first after the last.
+    fn next(&self, at: usize) -> usize {
+        let (first, last) = (self.first as usize, (1 << (64 - self.shift)) - 1);
+        first + ((at + 1 - first) & last)
     }
 }
 
-#[inline(never)]
-fn long_segment(path: &[u8]) -> (Key<'_>, Option<&[u8]>) {
-    match path.iter().position(|&byte| byte == b'/') {
-        Some(slash) => (Key::whole(&path[..slash]), Some(&path[slash + 1..])),
-        None => (Key::whole(path), None),
-    }
+/// The key of a whole text.
+fn key(text: &[u8]) -> u64 {
+    if text.len() > SHORT { long_key(text) } else { short_key(load(text, 0), text.len()) }
 }
 
-/// The first eight bytes as a little-endian word, padded with zeros.
 #[inline]
-fn load(text: &[u8]) -> u64 {
-    match text.first_chunk() {
-        Some(bytes) => u64::from_le_bytes(*bytes),
-        None => load_short(text),
-    }
+fn short_key(word: u64, len: usize) -> u64 {
+    before(word, len) | (len as u64) << 56
 }
 
-/// [`load`] for less than eight bytes.
+fn long_key(text: &[u8]) -> u64 {
+    // Each step is a bijection of what came before; what it leaves in the upper bits, the last one spreads.
+    let step = |hash: u64, chunk| (hash ^ load(chunk, 0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mix64(text.chunks(8).fold(text.len() as u64, step)) | LONG
+}
+
+/// The first bytes of a little-endian word, up to seven.
 #[inline]
-fn load_short(text: &[u8]) -> u64 {
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+fn before(word: u64, len: usize) -> u64 {
+    word & !(u64::MAX << (8 * len))
+}
+
+/// Eight bytes as a little-endian word; what is beyond the text's end is zero.
+#[inline]
+fn load(text: &[u8], at: usize) -> u64 {
+    let rest = &text[at..];
+    if let Some(bytes) = rest.first_chunk() {
+        u64::from_le_bytes(*bytes)
+    } else if let Some(last) = text.last_chunk() {
+        // The text's last eight bytes without those before `at`: a shift by 1 to 8 bytes, in two steps, since 64 is no shift.
+        u64::from_le_bytes(*last) >> 8 >> (8 * (7 - rest.len()))
+    } else if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
         // Two halves that overlap, the same bytes falling on the same places.
-        u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (text.len() - 4))
+        u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (rest.len() - 4))
     } else {
-        text.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+        rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
     }
 }
 
@@ -191,14 +220,9 @@ fn load_short(text: &[u8]) -> u64 {
 #[inline]
 fn first_slash(word: u64) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
-    const SLASH: u64 = 0x2f;
     let differs = word ^ (ONES * SLASH);
     let hits = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
     hits.trailing_zeros() as usize / 8
-}
-
-fn long_key(text: &[u8]) -> u64 {
-    text.chunks(8).fold(text.len() as u64, |key, chunk| mix64(key ^ load(chunk)))
 }
 
 #[cfg(all(test, not(contraflow_loom)))]
@@ -211,23 +235,27 @@ mod tests {
         #![proptest_config(crate::property_config())]
 
         #[test]
-        fn a_segment_ends_at_the_first_slash(path in "[ab/\u{0}\u{2e}\u{30}]{0,20}") {
-            let path = path.as_bytes();
-            let slash = path.iter().position(|&byte| byte == b'/');
-            let (segment, rest) = Key::segment(path);
-            prop_assert_eq!(&segment.text[..segment.len], &path[..slash.unwrap_or(path.len())]);
-            prop_assert_eq!(rest, slash.map(|slash| &path[slash + 1..]));
-            prop_assert_eq!(segment.bits, Key::whole(&segment.text[..segment.len]).bits);
-        }
-
-        #[test]
-        fn it_is_a_map(texts in prop::collection::btree_map("[ab\u{0}]{0,12}", 0u32..100, 0..40), other in "[ab\u{0}]{0,12}") {
-            let texts: BTreeMap<String, u32> = texts;
-            let literals = Literals::new(texts.iter().map(|(text, &place)| (text.as_bytes(), place)));
-            for (text, place) in &texts {
-                prop_assert_eq!(literals.get(Key::whole(text.as_bytes())), Some(*place));
+        fn they_are_maps_of_the_segment_up_to_the_next_slash(
+            texts in prop::collection::vec(prop::collection::btree_map("[ab\u{0}\u{2e}\u{30}]{0,12}", 0u32..100, 0..40), 1..4),
+            before in "[ab/]{0,9}",
+            other in "[ab\u{0}]{0,20}",
+            after in "(/[ab/\u{0}\u{2e}\u{30}]{0,9})?",
+        ) {
+            let mut growing = Growing::default();
+            let maps: Vec<Map> = texts
+                .iter()
+                .map(|texts| growing.add(texts.iter().map(|(text, &place)| (text.as_bytes(), place))))
+                .collect();
+            let literals = growing.grown();
+            for (map, texts) in maps.into_iter().zip(&texts) {
+                let texts: &BTreeMap<String, u32> = texts;
+                prop_assert_eq!(map.is_empty(), texts.is_empty());
+                for text in texts.keys().chain([&other]) {
+                    let whole = format!("{before}{text}{after}");
+                    let found = literals.step(&map, whole.as_bytes(), before.len());
+                    prop_assert_eq!(found, (texts.get(text).copied(), before.len() + text.len() + 1), "in {:?}", whole);
+                }
             }
-            prop_assert_eq!(literals.get(Key::whole(other.as_bytes())), texts.get(&other).copied());
         }
     }
 }

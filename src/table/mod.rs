@@ -35,5 +35,6 @@ pub use spec::{
     TargetSpec,
 };
 
+pub(crate) use index::Entry;
 pub(crate) use route::Target;
 pub(crate) use split::Weighted;

@@ -94,5 +94,7 @@ fn an_endpoint_that_joins_warms_up_from_its_floor_and_one_that_was_there_at_the_
 
 /// The weights of the first region's endpoints now, in 64ths.
 fn weights(snapshot: &Snapshot) -> Vec<u64> {
-    snapshot.cluster(0).view().regions[0].endpoints.iter().map(|drawn| drawn.weight).collect()
+    let view = snapshot.cluster(0).view();
+    let endpoints = &view.regions[0].endpoints;
+    endpoints.iter().map(|drawn| endpoints.weight(drawn)).collect()
 }
