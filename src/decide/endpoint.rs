@@ -61,7 +61,7 @@ impl<L: Loads> Choosing<'_, L> {
         }
         let weight = |one| self.view.endpoints.weight(one);
         let candidates = usable.map(|one| (one.member, endpoints[one.member as usize].hash, weight(one)));
-        rendezvous(key, candidates).map(|(member, _)| member)
+        rendezvous(key, candidates)
     }
 
     /// The next turn; when its endpoint may not be used, or uses only a part of its turns because it is warming up, one

@@ -32,9 +32,8 @@ impl<'t> Routed<'t> {
         let entry = table.find(facts)?;
         let route = table.route_at(entry.route);
         let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
-        let (target_place, weight, reason) = choose_target(route, key, draws.attempt(0));
-        let target = &route.targets[target_place as usize];
-        Ok(Routed { entry, route, target, target_place, weight, reason, key })
+        let (target_place, slice, reason) = choose_target(route, key, draws.attempt(0));
+        Ok(Routed { entry, route, target: &slice.target, target_place, weight: slice.weight, reason, key })
     }
 
     /// The key, if the route sticks that far.

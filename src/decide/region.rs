@@ -50,14 +50,14 @@ fn choose_again(
 
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "once in every request, and once where nobody hurries")]
-fn choose(cluster: &Cluster, shares: &Weighted, key: Option<u64>, draws: Draws) -> Option<ChosenRegion> {
-    let ((place, weight), reason) = if let Some(only) = shares.only() {
-        (only, RegionReason::Only)
-    } else if let Some(key) = key {
-        let regions = shares.iter().map(|(place, weight)| (place, cluster.regions[place as usize].hash, weight));
+fn choose(cluster: &Cluster, shares: &Weighted<u32>, key: Option<u64>, draws: Draws) -> Option<ChosenRegion> {
+    let (slice, reason) = if let Some(key) = key {
+        let hash = |place: u32| cluster.regions[place as usize].hash;
+        let regions = shares.slices().iter().map(|slice| (slice, hash(slice.target), slice.weight));
         (rendezvous(key, regions)?, RegionReason::Sticky)
     } else {
-        (shares.at(below(draws.draw(Purpose::Region), shares.total()))?, RegionReason::Random)
+        (shares.at(below(draws.draw(Purpose::Region), shares.total()))?.1, RegionReason::Random)
     };
-    Some(ChosenRegion { place, share: Share::of(weight, shares.total()), reason, vetoed: 0 })
+    let reason = if slice.weight == shares.total() { RegionReason::Only } else { reason };
+    Some(ChosenRegion { place: slice.target, share: Share::of(slice.weight, shares.total()), reason, vetoed: 0 })
 }

@@ -28,7 +28,7 @@ pub(crate) struct View {
     /// From when on the view should be built again.
     pub(crate) next_change: Instant,
     /// Regions that get traffic, by place, with their shares.
-    pub(crate) shares: Weighted,
+    pub(crate) shares: Weighted<u32>,
     /// All regions of the cluster, by place.
     pub(crate) regions: Box<[RegionView]>,
 }
@@ -109,8 +109,8 @@ fn warm_up(state: &super::EndpointState, slow_start: &SlowStart, now: Instant) -
 }
 
 /// The regions of the lowest rank that has one which may be used, by weight.
-pub(crate) fn waterfall(regions: &[RegionView], allowed: impl Fn(u32) -> bool) -> Weighted {
+pub(crate) fn waterfall(regions: &[RegionView], allowed: impl Fn(u32) -> bool) -> Weighted<u32> {
     let usable = || (0..).zip(regions).filter(|(place, region)| region.weight > 0 && allowed(*place));
-    let Some(rank) = usable().map(|(_, region)| region.rank).min() else { return Weighted::default() };
+    let Some(rank) = usable().map(|(_, region)| region.rank).min() else { return Weighted::new([]) };
     Weighted::new(usable().filter(|(_, region)| region.rank == rank).map(|(place, region)| (place, region.weight)))
 }

@@ -326,32 +326,21 @@ fn compile_routes(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Box<[Route
     spec.routes
         .iter()
         .map(|route| {
-            let targets: Box<[Target]> = route
-                .split
-                .iter()
-                .map(|target| {
-                    let place = clusters[target.cluster.as_str()];
-                    let inherited = spec.clusters[place as usize].knobs.or(spec.defaults);
-                    Target {
-                        cluster: place,
-                        weight: target.weight,
-                        hash: stable_hash(spec.hash_seed, Kind::Cluster, target.cluster.as_bytes()),
-                        policy: Policy::from_knobs(route.knobs.or(inherited)),
-                        maglev: 0,
-                    }
-                })
-                .collect();
-            let weights = targets.iter().enumerate().map(|(at, target)| (at as u32, u64::from(target.weight)));
+            let targets = route.split.iter().map(|target| {
+                let place = clusters[target.cluster.as_str()];
+                let inherited = spec.clusters[place as usize].knobs.or(spec.defaults);
+                let hash = stable_hash(spec.hash_seed, Kind::Cluster, target.cluster.as_bytes());
+                let policy = Policy::from_knobs(route.knobs.or(inherited));
+                (Target { cluster: place, maglev: 0, hash, policy }, u64::from(target.weight))
+            });
             Route {
                 name: checked(&route.name),
-                split: Weighted::new(weights),
-                sticky: route.sticky.as_ref().map(|sticky| StickyRule {
-                    sources: sticky.sources.iter().map(compile_source).collect(),
-                    scope: sticky.scope,
-                    seed: spec.hash_seed,
+                split: Weighted::new(targets),
+                sticky: route.sticky.as_ref().map(|sticky| {
+                    let sources = sticky.sources.iter().map(compile_source).collect();
+                    Box::new(StickyRule { sources, scope: sticky.scope, seed: spec.hash_seed })
                 }),
                 clusters: route.split.iter().map(|target| checked(&target.cluster)).collect(),
-                targets,
             }
         })
         .collect()
@@ -378,7 +367,7 @@ struct Picks {
 
 fn wanted_picks(routes: &[Route], clusters: usize) -> Vec<Picks> {
     let mut picks: Vec<Picks> = std::iter::repeat_with(Picks::default).take(clusters).collect();
-    for target in routes.iter().flat_map(|route| &route.targets) {
+    for target in routes.iter().flat_map(|route| route.split.targets()) {
         let wanted = &mut picks[target.cluster as usize];
         match target.policy.pick {
             Pick::RoundRobin => wanted.round_robin = true,
@@ -392,7 +381,7 @@ fn wanted_picks(routes: &[Route], clusters: usize) -> Vec<Picks> {
 }
 
 fn resolve_maglevs(mut routes: Box<[Route]>, picks: &[Picks]) -> Box<[Route]> {
-    for target in routes.iter_mut().flat_map(|route| &mut route.targets) {
+    for target in routes.iter_mut().flat_map(|route| route.split.targets_mut()) {
         if let Pick::Maglev(maglev) = target.policy.pick {
             let sizes = &picks[target.cluster as usize].maglev_sizes;
             target.maglev = sizes.iter().position(|&size| size == maglev.size).unwrap_or(0) as u32;

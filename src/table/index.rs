@@ -188,14 +188,21 @@ impl<'p> Growing<'p> {
 
     fn grown(self, exact: BTreeMap<&[u8], u32>, suffix: BTreeMap<&[u8], u32>, any: u32) -> Index {
         let (mut entries, mut literals) = (Vec::new(), literals::Growing::default());
-        let (exact, suffix) = (literals.add(exact.into_iter()), literals.add(suffix.into_iter()));
+        let mut map = |texts: BTreeMap<&[u8], u32>| literals.add(&texts.into_iter().collect::<Vec<_>>());
+        let (exact, suffix) = (map(exact), map(suffix));
         let nodes = self.0.into_iter().map(|node| {
             let (from, closed, open) = (entries.len() as u32, node.closed.len() as u32, node.open.len() as u32);
             entries.extend(node.closed);
             entries.extend(node.open);
-            let literals = literals.add(node.literals.into_iter());
-            Node { literals, placeholder: node.placeholder.unwrap_or(NONE), entries: from, closed, open }
+            Node {
+                literals: map(node.literals),
+                placeholder: node.placeholder.unwrap_or(NONE),
+                entries: from,
+                closed,
+                open,
+            }
         });
-        Index { nodes: nodes.collect(), entries: entries.into(), literals: literals.grown(), exact, suffix, any }
+        let nodes = nodes.collect();
+        Index { nodes, entries: entries.into(), literals: literals.grown(), exact, suffix, any }
     }
 }

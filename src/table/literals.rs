@@ -27,19 +27,19 @@ pub(crate) struct Growing {
 
 /// One of the maps.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Map {
-    /// What a word begins with when the map's only text and a slash stand there; what no text holds when there are more or
-    /// it is long.
-    only: u64,
-    /// How far up a word is shifted until nothing but that is left of it.
-    only_shift: u8,
-    /// The length of the text with its slash.
-    only_len: u8,
-    only_place: u32,
-    /// The first slot.
-    first: u32,
-    /// What brings a mixed key down to one of the slots.
-    shift: u32,
+pub(crate) enum Map {
+    None,
+    /// One short text: the word that it and a slash make, its length and its place.
+    Only {
+        word: u64,
+        len: u8,
+        place: u32,
+    },
+    /// Two slots or more: the first, and what brings a mixed key down to one of them.
+    Slots {
+        first: u32,
+        shift: u8,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,33 +65,34 @@ const EMPTY: Slot = Slot { key: 0xfe << 56, place: NONE, text: NONE };
 
 impl Growing {
     /// Adds a map of these texts, none of which has a slash, to their places.
-    pub(crate) fn add<'t>(&mut self, texts: impl ExactSizeIterator<Item = (&'t [u8], u32)>) -> Map {
-        if texts.len() == 0 {
-            return Map::EMPTY;
+    pub(crate) fn add(&mut self, texts: &[(&[u8], u32)]) -> Map {
+        match *texts {
+            [] => Map::None,
+            [(text, place)] if text.len() <= SHORT => {
+                Map::Only { word: load(text, 0) | SLASH << (8 * text.len()), len: text.len() as u8, place }
+            }
+            _ => self.add_slots(texts),
         }
-        let count = texts.len();
-        let slots = (2 * count).next_power_of_two();
-        let mut map = Map { first: self.slots.len() as u32, shift: 64 - slots.trailing_zeros(), ..Map::EMPTY };
-        self.slots.resize(self.slots.len() + slots, EMPTY);
+    }
+
+    fn add_slots(&mut self, texts: &[(&[u8], u32)]) -> Map {
+        let (first, count) = (self.slots.len(), (2 * texts.len()).next_power_of_two());
+        self.slots.resize(first + count, EMPTY);
+        let shift = 64 - count.trailing_zeros() as u8;
         for (text, place) in texts {
             let mut text_place = NONE;
             if text.len() > SHORT {
                 text_place = self.texts.len() as u32;
-                self.texts.push(text.into());
-            } else if count == 1 {
-                map.only = load(text, 0) | SLASH << (8 * text.len());
-                map.only_shift = 8 * (SHORT - text.len()) as u8;
-                map.only_len = text.len() as u8 + 1;
-                map.only_place = place;
+                self.texts.push((*text).into());
             }
             let key = key(text);
-            let mut at = map.start(key);
-            while self.slots[at].key != EMPTY.key {
-                at = map.next(at);
+            let mut at = mixed(key, shift);
+            while self.slots[first + at].key != EMPTY.key {
+                at = next(at, shift);
             }
-            self.slots[at] = Slot { key, place, text: text_place };
+            self.slots[first + at] = Slot { key, place: *place, text: text_place };
         }
-        map
+        Map::Slots { first: first as u32, shift }
     }
 
     pub(crate) fn grown(self) -> Literals {
@@ -106,14 +107,23 @@ impl Literals {
     #[expect(clippy::inline_always, reason = "a call would cost more than the step")]
     pub(crate) fn step(&self, map: &Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
         let word = load(text, at);
-        if (word ^ map.only) << map.only_shift == 0 {
-            return (Some(map.only_place), at + usize::from(map.only_len));
+        if let Map::Only { word: only, len, place } = *map
+            && (word ^ only) << (8 * (SHORT - usize::from(len))) == 0
+        {
+            return (Some(place), at + usize::from(len) + 1);
         }
         let len = first_slash(word).min(text.len() - at);
         if len > SHORT {
             return self.long_step(map, text, at);
         }
-        let found = if map.is_empty() { None } else { self.get(map, short_key(word, len), &[]) };
+        let found = match *map {
+            Map::None => None,
+            // Where the text ends there is no slash to compare.
+            Map::Only { word: only, len: whole, place } => {
+                (len == usize::from(whole) && before(word ^ only, len) == 0).then_some(place)
+            }
+            Map::Slots { first, shift } => self.get(first, shift, short_key(word, len), &[]),
+        };
         (found, at + len + 1)
     }
 
@@ -127,51 +137,49 @@ impl Literals {
                 break;
             }
         }
-        let segment = &text[at..end];
-        let found = if map.is_empty() { None } else { self.get(map, long_key(segment), segment) };
+        let found = match *map {
+            Map::Slots { first, shift } => self.get(first, shift, long_key(&text[at..end]), &text[at..end]),
+            Map::None | Map::Only { .. } => None,
+        };
         (found, end + 1)
     }
 
-    /// What a map has for a key; a long one comes with its text.
+    /// What the slots have for a key; a long one comes with its text.
     #[inline]
-    fn get(&self, map: &Map, key: u64, text: &[u8]) -> Option<u32> {
-        let mut at = map.start(key);
+    fn get(&self, first: u32, shift: u8, key: u64, text: &[u8]) -> Option<u32> {
+        let mut at = mixed(key, shift);
         // At least half of the slots are empty, so this ends.
         loop {
-            let slot = &self.slots[at];
+            let slot = &self.slots[first as usize + at];
             if slot.key == key && (slot.text == NONE || *self.texts[slot.text as usize] == *text) {
                 return Some(slot.place);
             }
             if slot.key == EMPTY.key {
                 return None;
             }
-            at = map.next(at);
+            at = next(at, shift);
         }
     }
 }
 
 impl Map {
-    /// The map that has nothing.
-    pub(crate) const EMPTY: Map =
-        Map { only: u64::MAX, only_shift: 0, only_len: 0, only_place: NONE, first: NONE, shift: 63 };
-
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.first == NONE
+        matches!(self, Map::None)
     }
+}
 
-    /// The slot where the search for a key begins.
-    #[inline]
-    fn start(&self, key: u64) -> usize {
-        // Fibonacci hashing: the product's upper bits depend on all of the key's.
-        self.first as usize + (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
-    }
+/// Where among a map's slots the search for a key begins.
+#[inline]
+fn mixed(key: u64, shift: u8) -> usize {
+    // Fibonacci hashing: the product's upper bits depend on all of the key's.
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize
+}
 
-    /// The slot after `at`, the first after the last.
-    fn next(&self, at: usize) -> usize {
-        let (first, last) = (self.first as usize, (1 << (64 - self.shift)) - 1);
-        first + ((at + 1 - first) & last)
-    }
+/// The place after another, the first after the last.
+#[inline]
+fn next(at: usize, shift: u8) -> usize {
+    (at + 1) & ((1 << (64 - shift)) - 1)
 }
 
 /// The key of a whole text.
@@ -244,7 +252,7 @@ mod tests {
             let mut growing = Growing::default();
             let maps: Vec<Map> = texts
                 .iter()
-                .map(|texts| growing.add(texts.iter().map(|(text, &place)| (text.as_bytes(), place))))
+                .map(|texts| growing.add(&texts.iter().map(|(text, &place)| (text.as_bytes(), place)).collect::<Vec<_>>()))
                 .collect();
             let literals = growing.grown();
             for (map, texts) in maps.into_iter().zip(&texts) {

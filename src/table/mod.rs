@@ -37,4 +37,4 @@ pub use spec::{
 
 pub(crate) use index::Entry;
 pub(crate) use route::Target;
-pub(crate) use split::Weighted;
+pub(crate) use split::{Slice, Weighted};

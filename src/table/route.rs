@@ -12,28 +12,28 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// Requests that match, and the clusters they are split over.
+///
+/// One cache line: with a hundred routes, what a request touches of each decides whether it is found in the nearest cache.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Route {
     pub(crate) name: Name,
-    /// Over the places in `targets`.
-    pub(crate) split: Weighted,
-    /// By cluster name; targets of weight zero are here, but not in `split`.
-    pub(crate) targets: Box<[Target]>,
+    /// By cluster name.
+    pub(crate) split: Weighted<Target>,
     /// The names of the targets' clusters; apart, since no request reads them.
     pub(crate) clusters: Box<[Name]>,
-    pub(crate) sticky: Option<StickyRule>,
+    pub(crate) sticky: Option<Box<StickyRule>>,
 }
 
 /// One cluster of a split.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) cluster: u32,
-    pub(crate) weight: u32,
+    /// Among the tables of the cluster's regions, when the policy picks by Maglev.
+    pub(crate) maglev: u32,
     /// The cluster's, for rendezvous.
     pub(crate) hash: u64,
     pub(crate) policy: Policy,
-    /// Among the tables of the cluster's regions, when the policy picks by Maglev.
-    pub(crate) maglev: u32,
 }
 
 /// What keeps one user in one cohort.
@@ -60,8 +60,8 @@ impl Route {
 
     /// The clusters it is split over, by name, each with its exact share.
     pub fn split(&self) -> impl ExactSizeIterator<Item = (&Name, Share)> {
-        let share = |target: &Target| Share::of(u64::from(target.weight), self.split.total());
-        self.clusters.iter().zip(&self.targets).map(move |(name, target)| (name, share(target)))
+        let shares = self.split.slices().iter().map(|slice| Share::of(slice.weight, self.split.total()));
+        self.clusters.iter().zip(shares)
     }
 
     /// How long a request may take to the head of its answer when it goes to this cluster; [`Duration::MAX`] for no
@@ -77,7 +77,7 @@ impl Route {
 
     fn target(&self, cluster: &str) -> Option<&Target> {
         let place = self.clusters.binary_search_by(|name| name.as_str().cmp(cluster)).ok()?;
-        Some(&self.targets[place])
+        Some(&self.split.slices()[place].target)
     }
 }
 

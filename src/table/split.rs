@@ -2,28 +2,28 @@
 
 /// Targets with their weights, laid end to end on a line of length `total`.
 ///
-/// Targets of weight zero are not in it, so nothing can pick them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Weighted {
-    slices: Box<[Slice]>,
+/// A weight of zero has no point on the line, so nothing can pick it.
+#[derive(Clone, Debug)]
+pub(crate) struct Weighted<T> {
+    slices: Box<[Slice<T>]>,
     total: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slice {
+/// A target and its place on the line.
+#[derive(Clone, Debug)]
+pub(crate) struct Slice<T> {
     /// Where the slice ends on the line; it begins where the one before it ends.
     end: u64,
-    weight: u64,
-    target: u32,
+    pub(crate) weight: u64,
+    pub(crate) target: T,
 }
 
-impl Weighted {
-    /// The targets and their weights; zero weights are left out.
-    pub(crate) fn new(weights: impl IntoIterator<Item = (u32, u64)>) -> Self {
+impl<T> Weighted<T> {
+    /// The targets and their weights.
+    pub(crate) fn new(targets: impl IntoIterator<Item = (T, u64)>) -> Self {
         let mut total = 0;
-        let slices = weights
+        let slices = targets
             .into_iter()
-            .filter(|&(_, weight)| weight > 0)
             .map(|(target, weight)| {
                 total += weight;
                 Slice { end: total, weight, target }
@@ -38,28 +38,25 @@ impl Weighted {
         self.total
     }
 
-    /// The target and weight at a point below `total`: a target of weight w has exactly w points.
+    /// The slice that holds a point below `total`, and its place: a target of weight w has exactly w points.
     #[inline]
-    pub(crate) fn at(&self, point: u64) -> Option<(u32, u64)> {
-        for slice in &self.slices {
-            if point < slice.end {
-                return Some((slice.target, slice.weight));
-            }
-        }
-        None
+    pub(crate) fn at(&self, point: u64) -> Option<(usize, &Slice<T>)> {
+        // Few, and the first is the likeliest: a binary search would take longer.
+        self.slices.iter().enumerate().find(|(_, slice)| point < slice.end)
     }
 
-    /// The only target, when there is one: no draw is needed.
+    /// All slices, those of weight zero too.
     #[inline]
-    pub(crate) fn only(&self) -> Option<(u32, u64)> {
-        match &*self.slices {
-            [one] => Some((one.target, one.weight)),
-            _ => None,
-        }
+    pub(crate) fn slices(&self) -> &[Slice<T>] {
+        &self.slices
     }
 
-    /// All targets with their weights.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
-        self.slices.iter().map(|slice| (slice.target, slice.weight))
+    /// All targets, those of weight zero too.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &T> {
+        self.slices.iter().map(|slice| &slice.target)
+    }
+
+    pub(crate) fn targets_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slices.iter_mut().map(|slice| &mut slice.target)
     }
 }

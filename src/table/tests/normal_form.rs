@@ -188,7 +188,7 @@ fn routes_that_want_tables_of_different_sizes_get_each_its_own() {
     let region = &table.cluster("api").unwrap().regions()[0];
     assert_eq!(region.maglevs.len(), 2);
     let slots = |route: &str| {
-        let maglev = table.route(route).unwrap().targets[0].maglev;
+        let maglev = table.route(route).unwrap().split.slices()[0].target.maglev;
         region.maglevs[maglev as usize].slots().len()
     };
     assert_eq!((slots("1"), slots("2"), slots("3")), (101, 7, 101));
