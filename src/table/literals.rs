@@ -29,9 +29,11 @@ pub(crate) struct Growing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Map {
     None,
-    /// One short text: the word that it and a slash make, its length and its place.
+    /// One short text: the word that it and a slash make, how far a word is shifted up until nothing else is left of it,
+    /// the text's length and its place.
     Only {
         word: u64,
+        shift: u8,
         len: u8,
         place: u32,
     },
@@ -69,7 +71,8 @@ impl Growing {
         match *texts {
             [] => Map::None,
             [(text, place)] if text.len() <= SHORT => {
-                Map::Only { word: load(text, 0) | SLASH << (8 * text.len()), len: text.len() as u8, place }
+                let word = load(text, 0) | SLASH << (8 * text.len());
+                Map::Only { word, shift: 8 * (SHORT - text.len()) as u8, len: text.len() as u8, place }
             }
             _ => self.add_slots(texts),
         }
@@ -107,8 +110,8 @@ impl Literals {
     #[expect(clippy::inline_always, reason = "a call would cost more than the step")]
     pub(crate) fn step(&self, map: &Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
         let word = load(text, at);
-        if let Map::Only { word: only, len, place } = *map
-            && (word ^ only) << (8 * (SHORT - usize::from(len))) == 0
+        if let Map::Only { word: only, shift, len, place } = *map
+            && (word ^ only) << shift == 0
         {
             return (Some(place), at + usize::from(len) + 1);
         }
@@ -119,7 +122,7 @@ impl Literals {
         let found = match *map {
             Map::None => None,
             // Where the text ends there is no slash to compare.
-            Map::Only { word: only, len: whole, place } => {
+            Map::Only { word: only, len: whole, place, .. } => {
                 (len == usize::from(whole) && before(word ^ only, len) == 0).then_some(place)
             }
             Map::Slots { first, shift } => self.get(first, shift, short_key(word, len), &[]),
