@@ -5,7 +5,8 @@ use super::loads::{Loads, Readings};
 use super::rendezvous::{rendezvous, rendezvous_even};
 use crate::entropy::{Draws, Purpose, below, mix64};
 use crate::state::{Drawn, RegionView};
-use crate::table::{Maglev, Pick, Region, Target};
+use crate::table::{Picking, Region};
+use std::num::NonZeroU32;
 
 /// Slots of a Maglev table that are tried before the key takes any usable endpoint. With half of the endpoints unusable,
 /// one key in 65 536 comes that far.
@@ -23,7 +24,7 @@ pub(crate) struct Choosing<'a, L> {
     pub(crate) region: &'a Region,
     pub(crate) place: u32,
     pub(crate) view: &'a RegionView,
-    pub(crate) target: &'a Target,
+    pub(crate) picking: Picking,
     /// The sticky key, if the route sticks to endpoints.
     pub(crate) key: Option<u64>,
     pub(crate) loads: &'a L,
@@ -38,11 +39,13 @@ impl<L: Loads> Choosing<'_, L> {
         if usable.len() <= 1 {
             return Some(chosen(usable.iter().next()?.member, EndpointReason::Only));
         }
-        match (self.target.policy.pick, self.key) {
-            (pick @ (Pick::LeastInFlight | Pick::PeakEwma), None) => Some(self.by_two(pick == Pick::PeakEwma)),
-            (Pick::Random, None) => Some(chosen(self.draw()?.member, EndpointReason::Random)),
-            (Pick::RoundRobin, None) => self.by_turn(),
-            (Pick::Maglev(maglev), key) => self.by_slot(maglev, key),
+        match (self.picking, self.key) {
+            (picking @ (Picking::LeastInFlight | Picking::PeakEwma), None) => {
+                Some(self.by_two(picking == Picking::PeakEwma))
+            }
+            (Picking::Random, None) => Some(chosen(self.draw()?.member, EndpointReason::Random)),
+            (Picking::RoundRobin, None) => self.by_turn(),
+            (Picking::Maglev { table, max_load_percent }, key) => self.by_slot(table, max_load_percent, key),
             (_, Some(key)) => Some(chosen(self.by_rendezvous(key)?, EndpointReason::Sticky)),
         }
     }
@@ -60,7 +63,7 @@ impl<L: Loads> Choosing<'_, L> {
             return rendezvous_even(key, usable.map(|one| (one.member, endpoints[one.member as usize].hash)));
         }
         let weight = |one| self.view.endpoints.weight(one);
-        let candidates = usable.map(|one| (one.member, endpoints[one.member as usize].hash, weight(one)));
+        let candidates = usable.map(|one| (endpoints[one.member as usize].hash, weight(one), one.member));
         rendezvous(key, candidates)
     }
 
@@ -109,8 +112,8 @@ impl<L: Loads> Choosing<'_, L> {
 
     /// The endpoint of the key's slot, or of one of the next, which are drawn from the key: probing neighbours would load
     /// whoever stands after a dead endpoint.
-    fn by_slot(&self, maglev: Maglev, key: Option<u64>) -> Option<ChosenEndpoint> {
-        let table = &self.region.maglevs[self.target.maglev as usize];
+    fn by_slot(&self, table: u32, max_load: Option<NonZeroU32>, key: Option<u64>) -> Option<ChosenEndpoint> {
+        let table = &self.region.maglevs[table as usize];
         let mut bits = key.unwrap_or_else(|| self.draws.draw(Purpose::Endpoint));
         let mut readings = Readings::default();
         for probe in 0..MAX_PROBES {
@@ -120,7 +123,7 @@ impl<L: Loads> Choosing<'_, L> {
             if !self.takes_its_part(place, bits) {
                 continue;
             }
-            if self.is_full(place, maglev) {
+            if max_load.is_some_and(|percent| self.is_full(place, percent)) {
                 readings.full_slots += 1;
                 continue;
             }
@@ -133,12 +136,11 @@ impl<L: Loads> Choosing<'_, L> {
 
     /// Whether one more request would bring an endpoint above its bound: `in flight + 1 > ceil(c x fair share)`, where the
     /// fair share is its weight's part of the region's requests in flight and this one.
-    fn is_full(&self, endpoint: u32, maglev: Maglev) -> bool {
-        let Some(percent) = maglev.max_load_percent else { return false };
+    fn is_full(&self, endpoint: u32, percent: NonZeroU32) -> bool {
         let weight = u64::from(self.region.endpoints[endpoint as usize].weight) * self.view.step(endpoint);
         let all = 100 * u128::from(self.view.endpoints.total());
         self.loads.exceeds(self.place, endpoint, |region_in_flight| {
-            let bound = u128::from(region_in_flight + 1) * u128::from(percent) * u128::from(weight);
+            let bound = u128::from(region_in_flight + 1) * u128::from(percent.get()) * u128::from(weight);
             bound.div_ceil(all) as u64
         })
     }

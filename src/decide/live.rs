@@ -11,7 +11,7 @@ use crate::error::{Reason, Rejected};
 use crate::protocol::Facts;
 use crate::state::{ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
 use crate::sync::Arc;
-use crate::table::{Endpoint, Entry, Route, Scope, Table, Target};
+use crate::table::{Endpoint, Entry, Route, Scope, Table, Target, Weighed};
 use crate::time::Instant;
 use crate::unit::Share;
 
@@ -19,9 +19,7 @@ use crate::unit::Share;
 struct Routed<'t> {
     entry: &'t Entry,
     route: &'t Route,
-    target: &'t Target,
-    target_place: u32,
-    weight: u64,
+    target: Weighed<'t, Target>,
     reason: ClusterReason,
     key: Option<u64>,
 }
@@ -32,8 +30,8 @@ impl<'t> Routed<'t> {
         let entry = table.find(facts)?;
         let route = table.route_at(entry.route);
         let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
-        let (target_place, slice, reason) = choose_target(route, key, draws.attempt(0));
-        Ok(Routed { entry, route, target: &slice.target, target_place, weight: slice.weight, reason, key })
+        let (target, reason) = choose_target(table, route, key, draws.attempt(0));
+        Ok(Routed { entry, route, target, reason, key })
     }
 
     /// The key, if the route sticks that far.
@@ -54,7 +52,7 @@ fn place(
     loads: &impl Loads,
     draws: Draws,
 ) -> Result<Decision, Rejected> {
-    let target = routed.target;
+    let target = routed.target.target;
     let cluster = snapshot.table().cluster_at(target.cluster);
     let nowhere = || const { Rejected::new(Reason::NoEndpoint) };
     let region = choose_region(cluster, view, routed.key_for(Scope::Region), loads, draws).ok_or_else(nowhere)?;
@@ -62,7 +60,7 @@ fn place(
         region: &cluster.regions[region.place as usize],
         place: region.place,
         view: &view.regions[region.place as usize],
-        target,
+        picking: target.picking,
         key: routed.key_for(Scope::Endpoint),
         loads,
         draws,
@@ -73,11 +71,11 @@ fn place(
         epoch: view.epoch,
         route: routed.entry.route,
         which: routed.entry.which,
-        target: routed.target_place,
+        target: routed.target.place as u32,
         cluster: target.cluster,
         region: region.place,
         endpoint: endpoint.place,
-        cluster_share: Share::of(routed.weight, routed.route.split.total()),
+        cluster_share: Share::of(routed.target.weight, routed.route.split.total()),
         region_share: region.share,
         cluster_reason: routed.reason,
         region_reason: region.reason,
@@ -155,7 +153,7 @@ impl Snapshot {
         tickets: Tickets,
     ) -> Result<Decision, Rejected> {
         let routed = Routed::new(self.table(), facts, draws)?;
-        let cluster = routed.target.cluster;
+        let cluster = routed.target.target.cluster;
         let handle = self.cluster(cluster);
         let mut view = handle.view();
         if view.next_change <= now {

@@ -51,13 +51,13 @@ fn choose_again(
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "once in every request, and once where nobody hurries")]
 fn choose(cluster: &Cluster, shares: &Weighted<u32>, key: Option<u64>, draws: Draws) -> Option<ChosenRegion> {
-    let (slice, reason) = if let Some(key) = key {
+    let (chosen, reason) = if let Some(key) = key {
         let hash = |place: u32| cluster.regions[place as usize].hash;
-        let regions = shares.slices().iter().map(|slice| (slice, hash(slice.target), slice.weight));
+        let regions = shares.iter().map(|region| (hash(*region.target), region.weight, region));
         (rendezvous(key, regions)?, RegionReason::Sticky)
     } else {
-        (shares.at(below(draws.draw(Purpose::Region), shares.total()))?.1, RegionReason::Random)
+        (shares.at(below(draws.draw(Purpose::Region), shares.total()))?, RegionReason::Random)
     };
-    let reason = if slice.weight == shares.total() { RegionReason::Only } else { reason };
-    Some(ChosenRegion { place: slice.target, share: Share::of(slice.weight, shares.total()), reason, vetoed: 0 })
+    let reason = if chosen.weight == shares.total() { RegionReason::Only } else { reason };
+    Some(ChosenRegion { place: *chosen.target, share: Share::of(chosen.weight, shares.total()), reason, vetoed: 0 })
 }

@@ -13,13 +13,13 @@
 
 use crate::entropy::mix64;
 
-/// Of the candidates, given as target, hash of its name and weight, the winner for a key; none when all weigh zero.
+/// Of the candidates, given as hash of the name, weight and target, the winner for a key; none when all weigh zero.
 ///
 /// Equal scores go to the earlier candidate; candidates come in order of their names.
 #[inline]
-pub(crate) fn rendezvous<T>(key: u64, candidates: impl Iterator<Item = (T, u64, u64)>) -> Option<T> {
+pub(crate) fn rendezvous<T>(key: u64, candidates: impl Iterator<Item = (u64, u64, T)>) -> Option<T> {
     let mut best: Option<(T, u64, u64)> = None;
-    for (target, hash, weight) in candidates.filter(|&(_, _, weight)| weight > 0) {
+    for (hash, weight, target) in candidates.filter(|(_, weight, _)| *weight > 0) {
         let score = exponential(mix64(key ^ hash));
         // score / weight < best score / best weight, without dividing.
         let wins = best.as_ref().is_none_or(|&(_, least, its)| {
@@ -147,7 +147,7 @@ mod tests {
 
         #[test]
         fn equal_weights_and_the_short_way_agree(key: u64, hashes in prop::collection::vec(any::<u64>(), 1..20)) {
-            let long = rendezvous(key, (0..).zip(&hashes).map(|(target, &hash)| (target, hash, 9)));
+            let long = rendezvous(key, (0..).zip(&hashes).map(|(target, &hash)| (hash, 9, target)));
             let short = rendezvous_even(key, (0..).zip(&hashes).map(|(target, &hash)| (target, hash)));
             prop_assert_eq!(long, short);
         }
@@ -162,7 +162,7 @@ mod tests {
         ) {
             let raised = raised.index(targets.len());
             let pick = |targets: &[(u64, u64)]| {
-                rendezvous(key, (0..).zip(targets).map(|(target, &(hash, weight))| (target, hash, weight)))
+                rendezvous(key, (0..).zip(targets).map(|(target, &(hash, weight))| (hash, weight, target)))
             };
             let before = pick(&targets);
             let mut after = targets.clone();

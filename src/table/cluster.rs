@@ -11,6 +11,7 @@ use http::uri::Authority;
 #[derive(Debug)]
 pub struct Cluster {
     pub(crate) name: Name,
+    pub(crate) hash: u64,
     pub(crate) regions: Box<[Region]>,
     pub(crate) slow_start: Option<SlowStart>,
 }

@@ -11,9 +11,9 @@ use super::index::{Entry, Index};
 use super::maglev::MaglevTable;
 use super::matching::Match;
 use super::pattern::{HostPattern, PathPattern};
-use super::policy::{Pick, Policy};
+use super::policy::{Pick, Picking, Policy};
 use super::predicate::{Conditions, Predicate};
-use super::route::{Route, Source, StickyRule, Target};
+use super::route::{Route, Source, StickyRule, Target, TargetDetails};
 use super::sequence::{MAX_CYCLE, Sequence};
 use super::spec::{ClusterSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
 use super::split::Weighted;
@@ -25,6 +25,7 @@ use crate::sync::Arc;
 use http::header::HeaderName;
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroU32;
 
 /// The most regions of one cluster: a decision records regions in one word.
 const MAX_REGIONS: usize = 64;
@@ -139,11 +140,10 @@ impl TableSpec {
         check_turns(&self, &clusters, &mut problems);
         problems.into_result()?;
 
-        let routes = compile_routes(&self, &clusters);
-        let picks = wanted_picks(&routes, self.clusters.len());
+        let picks = wanted_picks(&self, &clusters);
+        let routes = self.routes.iter().map(|route| compile_route(route, &self, &clusters, &picks)).collect();
         let compiled_clusters =
             self.clusters.iter().zip(&picks).map(|(spec, picks)| compile_cluster(spec, picks, &self)).collect();
-        let routes = resolve_maglevs(routes, &picks);
         let index = Index::new(predicates.iter().map(|one| (&one.predicate, one.route, one.which)));
         let table = Compiled { index, allowed, routes, clusters: compiled_clusters, spec: self };
         Ok(Table(Arc::new(table)))
@@ -322,28 +322,26 @@ fn check_turns(spec: &TableSpec, clusters: &HashMap<&str, u32>, problems: &mut P
     }
 }
 
-fn compile_routes(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Box<[Route]> {
-    spec.routes
-        .iter()
-        .map(|route| {
-            let targets = route.split.iter().map(|target| {
-                let place = clusters[target.cluster.as_str()];
-                let inherited = spec.clusters[place as usize].knobs.or(spec.defaults);
-                let hash = stable_hash(spec.hash_seed, Kind::Cluster, target.cluster.as_bytes());
-                let policy = Policy::from_knobs(route.knobs.or(inherited));
-                (Target { cluster: place, maglev: 0, hash, policy }, u64::from(target.weight))
-            });
-            Route {
-                name: checked(&route.name),
-                split: Weighted::new(targets),
-                sticky: route.sticky.as_ref().map(|sticky| {
-                    let sources = sticky.sources.iter().map(compile_source).collect();
-                    Box::new(StickyRule { sources, scope: sticky.scope, seed: spec.hash_seed })
-                }),
-                clusters: route.split.iter().map(|target| checked(&target.cluster)).collect(),
-            }
-        })
-        .collect()
+/// What a route does with a cluster, all knobs merged.
+fn policy(route: &RouteSpec, cluster: u32, spec: &TableSpec) -> Policy {
+    Policy::from_knobs(route.knobs.or(spec.clusters[cluster as usize].knobs).or(spec.defaults))
+}
+
+fn compile_route(route: &RouteSpec, spec: &TableSpec, clusters: &HashMap<&str, u32>, picks: &[Picks]) -> Route {
+    let targets = route.split.iter().map(|target| {
+        let cluster = clusters[target.cluster.as_str()];
+        let picking = picks[cluster as usize].picking(policy(route, cluster, spec).pick);
+        (Target { cluster, picking }, u64::from(target.weight))
+    });
+    let details = route.split.iter().map(|target| {
+        let policy = policy(route, clusters[target.cluster.as_str()], spec);
+        TargetDetails { cluster: checked(&target.cluster), policy }
+    });
+    let sticky = route.sticky.as_ref().map(|sticky| {
+        let sources = sticky.sources.iter().map(compile_source).collect();
+        Box::new(StickyRule { sources, scope: sticky.scope, seed: spec.hash_seed })
+    });
+    Route { name: checked(&route.name), split: Weighted::new(targets), sticky, details: details.collect() }
 }
 
 fn compile_source(source: &KeySource) -> Source {
@@ -365,34 +363,46 @@ struct Picks {
     maglev_sizes: Vec<Option<u32>>,
 }
 
-fn wanted_picks(routes: &[Route], clusters: usize) -> Vec<Picks> {
-    let mut picks: Vec<Picks> = std::iter::repeat_with(Picks::default).take(clusters).collect();
-    for target in routes.iter().flat_map(|route| route.split.targets()) {
-        let wanted = &mut picks[target.cluster as usize];
-        match target.policy.pick {
-            Pick::RoundRobin => wanted.round_robin = true,
-            Pick::Maglev(maglev) if !wanted.maglev_sizes.contains(&maglev.size) => {
-                wanted.maglev_sizes.push(maglev.size);
-            }
+impl Picks {
+    fn add(&mut self, pick: Pick) {
+        match pick {
+            Pick::RoundRobin => self.round_robin = true,
+            Pick::Maglev(maglev) if !self.maglev_sizes.contains(&maglev.size) => self.maglev_sizes.push(maglev.size),
             _ => {}
+        }
+    }
+
+    fn picking(&self, pick: Pick) -> Picking {
+        match pick {
+            Pick::Random => Picking::Random,
+            Pick::RoundRobin => Picking::RoundRobin,
+            Pick::LeastInFlight => Picking::LeastInFlight,
+            Pick::PeakEwma => Picking::PeakEwma,
+            Pick::Maglev(maglev) => {
+                let table = self.maglev_sizes.iter().position(|&size| size == maglev.size);
+                let table = table.expect("every size that a route asks for was added") as u32;
+                Picking::Maglev { table, max_load_percent: maglev.max_load_percent.and_then(NonZeroU32::new) }
+            }
+        }
+    }
+}
+
+/// By cluster.
+fn wanted_picks(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Vec<Picks> {
+    let mut picks: Vec<Picks> = std::iter::repeat_with(Picks::default).take(spec.clusters.len()).collect();
+    for route in &spec.routes {
+        for target in &route.split {
+            let cluster = clusters[target.cluster.as_str()];
+            picks[cluster as usize].add(policy(route, cluster, spec).pick);
         }
     }
     picks
 }
 
-fn resolve_maglevs(mut routes: Box<[Route]>, picks: &[Picks]) -> Box<[Route]> {
-    for target in routes.iter_mut().flat_map(|route| route.split.targets_mut()) {
-        if let Pick::Maglev(maglev) = target.policy.pick {
-            let sizes = &picks[target.cluster as usize].maglev_sizes;
-            target.maglev = sizes.iter().position(|&size| size == maglev.size).unwrap_or(0) as u32;
-        }
-    }
-    routes
-}
-
 fn compile_cluster(spec: &ClusterSpec, picks: &Picks, table: &TableSpec) -> Cluster {
     Cluster {
         name: checked(&spec.name),
+        hash: stable_hash(table.hash_seed, Kind::Cluster, spec.name.as_bytes()),
         regions: spec.regions.iter().map(|region| compile_region(region, picks, table.hash_seed)).collect(),
         slow_start: spec.knobs.or(table.defaults).slow_start,
     }

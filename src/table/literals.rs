@@ -1,10 +1,10 @@
-//! Maps from short texts to places, for looking up the segment of a path or the host that stands at a place of a text.
+//! Comparing and looking up the segment of a path, or the host, that begins at a place of a text.
 //!
-//! A segment is found and looked up in one go: eight bytes are loaded as one word, in which the next slash is found without
-//! a loop, and up to seven bytes the word, with the length in its upper byte, *is* the key, compared in one instruction.
-//! Longer texts are keyed by a hash and compared. The slots of all maps stand in one array and are probed one after the
-//! other, at a load of at most one half: a lookup is a multiplication and, as a rule, one load. Where there is one text
-//! only, as in most nodes of a tree of paths, it takes neither: the word is compared with the text and its slash.
+//! Eight bytes are loaded as one word. Where one text only can follow, as at most nodes of a tree of paths, the word is
+//! compared with the text and its slash, and that is all. Where several can, the next slash is found in the word without a
+//! loop, and up to seven bytes the word, with the length in its upper byte, *is* the key of a map; longer texts are keyed by
+//! a hash and compared. The slots of all maps stand in one array and are probed one after the other, at a load of at most
+//! one half: a lookup is a multiplication and, as a rule, one load.
 //!
 //! Keys are the table author's; requests only look up, so nobody can aim collisions at the hash.
 
@@ -26,22 +26,12 @@ pub(crate) struct Growing {
 }
 
 /// One of the maps.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Map {
-    None,
-    /// One short text: the word that it and a slash make, how far a word is shifted up until nothing else is left of it,
-    /// the text's length and its place.
-    Only {
-        word: u64,
-        shift: u8,
-        len: u8,
-        place: u32,
-    },
-    /// Two slots or more: the first, and what brings a mixed key down to one of them.
-    Slots {
-        first: u32,
-        shift: u8,
-    },
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Map {
+    /// The first slot.
+    first: u32,
+    /// What brings a mixed key down to one of the slots; zero for a map that has nothing.
+    shift: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +44,6 @@ struct Slot {
 
 const NONE: u32 = u32::MAX;
 
-/// Texts up to this length are their own key.
-const SHORT: usize = 7;
-
 const SLASH: u64 = b'/' as u64;
 
 /// What stands in the upper byte of a key in place of the length.
@@ -67,35 +54,27 @@ const EMPTY: Slot = Slot { key: 0xfe << 56, place: NONE, text: NONE };
 
 impl Growing {
     /// Adds a map of these texts, none of which has a slash, to their places.
-    pub(crate) fn add(&mut self, texts: &[(&[u8], u32)]) -> Map {
-        match *texts {
-            [] => Map::None,
-            [(text, place)] if text.len() <= SHORT => {
-                let word = load(text, 0) | SLASH << (8 * text.len());
-                Map::Only { word, shift: 8 * (SHORT - text.len()) as u8, len: text.len() as u8, place }
-            }
-            _ => self.add_slots(texts),
+    pub(crate) fn add<'t>(&mut self, texts: impl ExactSizeIterator<Item = (&'t [u8], u32)>) -> Map {
+        if texts.len() == 0 {
+            return Map::default();
         }
-    }
-
-    fn add_slots(&mut self, texts: &[(&[u8], u32)]) -> Map {
         let (first, count) = (self.slots.len(), (2 * texts.len()).next_power_of_two());
         self.slots.resize(first + count, EMPTY);
-        let shift = 64 - count.trailing_zeros() as u8;
+        let map = Map { first: first as u32, shift: 64 - count.trailing_zeros() };
         for (text, place) in texts {
             let mut text_place = NONE;
             if text.len() > SHORT {
                 text_place = self.texts.len() as u32;
-                self.texts.push((*text).into());
+                self.texts.push(text.into());
             }
             let key = key(text);
-            let mut at = mixed(key, shift);
-            while self.slots[first + at].key != EMPTY.key {
-                at = next(at, shift);
+            let mut at = map.start(key);
+            while self.slots[at].key != EMPTY.key {
+                at = map.next(at);
             }
-            self.slots[first + at] = Slot { key, place: *place, text: text_place };
+            self.slots[at] = Slot { key, place, text: text_place };
         }
-        Map::Slots { first: first as u32, shift }
+        map
     }
 
     pub(crate) fn grown(self) -> Literals {
@@ -110,57 +89,37 @@ impl Literals {
     #[expect(clippy::inline_always, reason = "a call would cost more than the step")]
     pub(crate) fn step(&self, map: &Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
         let word = load(text, at);
-        if let Map::Only { word: only, shift, len, place } = *map
-            && (word ^ only) << shift == 0
-        {
-            return (Some(place), at + usize::from(len) + 1);
-        }
         let len = first_slash(word).min(text.len() - at);
         if len > SHORT {
             return self.long_step(map, text, at);
         }
-        let found = match *map {
-            Map::None => None,
-            // Where the text ends there is no slash to compare.
-            Map::Only { word: only, len: whole, place, .. } => {
-                (len == usize::from(whole) && before(word ^ only, len) == 0).then_some(place)
-            }
-            Map::Slots { first, shift } => self.get(first, shift, short_key(word, len), &[]),
-        };
-        (found, at + len + 1)
+        (self.get(map, short_key(word, len), &[]), at + len + 1)
     }
 
     #[inline(never)]
     fn long_step(&self, map: &Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
-        let mut end = at;
-        loop {
-            let len = first_slash(load(text, end)).min(text.len() - end);
-            end += len;
-            if len < 8 {
-                break;
-            }
-        }
-        let found = match *map {
-            Map::Slots { first, shift } => self.get(first, shift, long_key(&text[at..end]), &text[at..end]),
-            Map::None | Map::Only { .. } => None,
-        };
-        (found, end + 1)
+        let next = skip_segment(text, at);
+        let segment = &text[at..next - 1];
+        (if map.is_empty() { None } else { self.get(map, long_key(segment), segment) }, next)
     }
 
-    /// What the slots have for a key; a long one comes with its text.
+    /// What a map has for a key; a long one comes with its text.
     #[inline]
-    fn get(&self, first: u32, shift: u8, key: u64, text: &[u8]) -> Option<u32> {
-        let mut at = mixed(key, shift);
+    fn get(&self, map: &Map, key: u64, text: &[u8]) -> Option<u32> {
+        if map.is_empty() {
+            return None;
+        }
+        let mut at = map.start(key);
         // At least half of the slots are empty, so this ends.
         loop {
-            let slot = &self.slots[first as usize + at];
+            let slot = &self.slots[at];
             if slot.key == key && (slot.text == NONE || *self.texts[slot.text as usize] == *text) {
                 return Some(slot.place);
             }
             if slot.key == EMPTY.key {
                 return None;
             }
-            at = next(at, shift);
+            at = map.next(at);
         }
     }
 }
@@ -168,21 +127,53 @@ impl Literals {
 impl Map {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Map::None)
+        self.shift == 0
+    }
+
+    /// The slot where the search for a key begins.
+    #[inline]
+    fn start(&self, key: u64) -> usize {
+        // Fibonacci hashing: the product's upper bits depend on all of the key's.
+        self.first as usize + (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    }
+
+    /// The slot after another, the first after the last.
+    #[inline]
+    fn next(&self, at: usize) -> usize {
+        let (first, last) = (self.first as usize, (1 << (64 - self.shift)) - 1);
+        first + ((at + 1 - first) & last)
     }
 }
 
-/// Where among a map's slots the search for a key begins.
-#[inline]
-fn mixed(key: u64, shift: u8) -> usize {
-    // Fibonacci hashing: the product's upper bits depend on all of the key's.
-    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift) as usize
+/// The longest text that [`literal`] takes.
+pub(crate) const SHORT: usize = 7;
+
+/// A text of up to seven bytes without a slash, for [`follows`]: the word that it and a slash make.
+pub(crate) fn literal(text: &[u8]) -> u64 {
+    load(text, 0) | SLASH << (8 * text.len())
 }
 
-/// The place after another, the first after the last.
+/// Where the next segment begins when the one at a place is this [`literal`], as in [`Literals::step`].
 #[inline]
-fn next(at: usize, shift: u8) -> usize {
-    (at + 1) & ((1 << (64 - shift)) - 1)
+pub(crate) fn follows(literal: u64, len: u8, text: &[u8], at: usize) -> Option<usize> {
+    let differs = load(text, at) ^ literal;
+    let len = usize::from(len);
+    // Where the text ends there is no slash to compare.
+    let is_it = differs << (8 * (SHORT - len)) == 0 || (text.len() - at == len && before(differs, len) == 0);
+    is_it.then_some(at + len + 1)
+}
+
+/// Where the segment after the one at a place begins, as in [`Literals::step`].
+#[inline]
+pub(crate) fn skip_segment(text: &[u8], at: usize) -> usize {
+    let mut end = at;
+    loop {
+        let len = first_slash(load(text, end)).min(text.len() - end);
+        end += len;
+        if len < 8 {
+            return end + 1;
+        }
+    }
 }
 
 /// The key of a whole text.
@@ -255,7 +246,7 @@ mod tests {
             let mut growing = Growing::default();
             let maps: Vec<Map> = texts
                 .iter()
-                .map(|texts| growing.add(&texts.iter().map(|(text, &place)| (text.as_bytes(), place)).collect::<Vec<_>>()))
+                .map(|texts| growing.add(texts.iter().map(|(text, &place)| (text.as_bytes(), place))))
                 .collect();
             let literals = growing.grown();
             for (map, texts) in maps.into_iter().zip(&texts) {
@@ -264,7 +255,13 @@ mod tests {
                 for text in texts.keys().chain([&other]) {
                     let whole = format!("{before}{text}{after}");
                     let found = literals.step(&map, whole.as_bytes(), before.len());
-                    prop_assert_eq!(found, (texts.get(text).copied(), before.len() + text.len() + 1), "in {:?}", whole);
+                    let next = before.len() + text.len() + 1;
+                    prop_assert_eq!(found, (texts.get(text).copied(), next), "in {:?}", whole);
+                    prop_assert_eq!(skip_segment(whole.as_bytes(), before.len()), next);
+                    for one in texts.keys().filter(|one| one.len() <= SHORT) {
+                        let followed = follows(literal(one.as_bytes()), one.len() as u8, whole.as_bytes(), before.len());
+                        prop_assert_eq!(followed, (one == text).then_some(next), "{:?} in {:?}", one, whole);
+                    }
                 }
             }
         }

@@ -36,5 +36,6 @@ pub use spec::{
 };
 
 pub(crate) use index::Entry;
+pub(crate) use policy::Picking;
 pub(crate) use route::Target;
-pub(crate) use split::{Slice, Weighted};
+pub(crate) use split::{Weighed, Weighted};

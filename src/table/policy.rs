@@ -5,6 +5,7 @@
 //! them once into values with nothing left to decide.
 
 use crate::unit::Ratio;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// The knobs that defaults, clusters and routes share; each inherits what it leaves unset.
@@ -144,4 +145,18 @@ impl Policy {
     pub(crate) fn from_knobs(knobs: Knobs) -> Self {
         Policy { pick: knobs.pick.unwrap_or_default(), deadline: knobs.deadline.unwrap_or(Knobs::DEFAULT_DEADLINE) }
     }
+}
+
+/// A [`Pick`] as compiled for one cluster: what a request reads of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Picking {
+    Random,
+    RoundRobin,
+    LeastInFlight,
+    PeakEwma,
+    Maglev {
+        /// Among the tables of each of the cluster's regions.
+        table: u32,
+        max_load_percent: Option<NonZeroU32>,
+    },
 }

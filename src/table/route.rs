@@ -1,7 +1,7 @@
 //! Routes as compiled.
 
 use super::hash::{Kind, stable_hash};
-use super::policy::{Pick, Policy};
+use super::policy::{Pick, Picking, Policy};
 use super::spec::Scope;
 use super::split::Weighted;
 use crate::id::Name;
@@ -20,19 +20,21 @@ pub struct Route {
     pub(crate) name: Name,
     /// By cluster name.
     pub(crate) split: Weighted<Target>,
-    /// The names of the targets' clusters; apart, since no request reads them.
-    pub(crate) clusters: Box<[Name]>,
     pub(crate) sticky: Option<Box<StickyRule>>,
+    /// Of each target, what no decision reads.
+    pub(crate) details: Box<[TargetDetails]>,
 }
 
 /// One cluster of a split.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
     pub(crate) cluster: u32,
-    /// Among the tables of the cluster's regions, when the policy picks by Maglev.
-    pub(crate) maglev: u32,
-    /// The cluster's, for rendezvous.
-    pub(crate) hash: u64,
+    pub(crate) picking: Picking,
+}
+
+#[derive(Debug)]
+pub(crate) struct TargetDetails {
+    pub(crate) cluster: Name,
     pub(crate) policy: Policy,
 }
 
@@ -60,24 +62,24 @@ impl Route {
 
     /// The clusters it is split over, by name, each with its exact share.
     pub fn split(&self) -> impl ExactSizeIterator<Item = (&Name, Share)> {
-        let shares = self.split.slices().iter().map(|slice| Share::of(slice.weight, self.split.total()));
-        self.clusters.iter().zip(shares)
+        let shares = self.split.iter().map(|target| Share::of(target.weight, self.split.total()));
+        self.details.iter().map(|target| &target.cluster).zip(shares)
     }
 
     /// How long a request may take to the head of its answer when it goes to this cluster; [`Duration::MAX`] for no
     /// deadline, `None` when the route does not split over the cluster.
     pub fn deadline(&self, cluster: &str) -> Option<Duration> {
-        Some(self.target(cluster)?.policy.deadline)
+        Some(self.policy(cluster)?.deadline)
     }
 
     /// How endpoints of this cluster are picked; `None` when the route does not split over it.
     pub fn pick(&self, cluster: &str) -> Option<Pick> {
-        Some(self.target(cluster)?.policy.pick)
+        Some(self.policy(cluster)?.pick)
     }
 
-    fn target(&self, cluster: &str) -> Option<&Target> {
-        let place = self.clusters.binary_search_by(|name| name.as_str().cmp(cluster)).ok()?;
-        Some(&self.split.slices()[place].target)
+    fn policy(&self, cluster: &str) -> Option<&Policy> {
+        let place = self.details.binary_search_by(|target| target.cluster.as_str().cmp(cluster)).ok()?;
+        Some(&self.details[place].policy)
     }
 }
 

@@ -9,13 +9,19 @@ pub(crate) struct Weighted<T> {
     total: u64,
 }
 
-/// A target and its place on the line.
 #[derive(Clone, Debug)]
-pub(crate) struct Slice<T> {
+struct Slice<T> {
     /// Where the slice ends on the line; it begins where the one before it ends.
     end: u64,
+    target: T,
+}
+
+/// A target, its place among the targets and its weight.
+#[derive(Debug)]
+pub(crate) struct Weighed<'w, T> {
+    pub(crate) place: usize,
     pub(crate) weight: u64,
-    pub(crate) target: T,
+    pub(crate) target: &'w T,
 }
 
 impl<T> Weighted<T> {
@@ -26,7 +32,7 @@ impl<T> Weighted<T> {
             .into_iter()
             .map(|(target, weight)| {
                 total += weight;
-                Slice { end: total, weight, target }
+                Slice { end: total, target }
             })
             .collect();
         Weighted { slices, total }
@@ -38,25 +44,25 @@ impl<T> Weighted<T> {
         self.total
     }
 
-    /// The slice that holds a point below `total`, and its place: a target of weight w has exactly w points.
+    /// The target at a point below `total`: a target of weight w has exactly w points.
     #[inline]
-    pub(crate) fn at(&self, point: u64) -> Option<(usize, &Slice<T>)> {
-        // Few, and the first is the likeliest: a binary search would take longer.
-        self.slices.iter().enumerate().find(|(_, slice)| point < slice.end)
-    }
-
-    /// All slices, those of weight zero too.
-    #[inline]
-    pub(crate) fn slices(&self) -> &[Slice<T>] {
-        &self.slices
+    pub(crate) fn at(&self, point: u64) -> Option<Weighed<'_, T>> {
+        // Targets are few, and the first is often the likeliest: a binary search would take longer.
+        self.iter_with_ends().find(|(end, _)| point < *end).map(|(_, found)| found)
     }
 
     /// All targets, those of weight zero too.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = &T> {
-        self.slices.iter().map(|slice| &slice.target)
+    #[inline]
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Weighed<'_, T>> {
+        self.iter_with_ends().map(|(_, found)| found)
     }
 
-    pub(crate) fn targets_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.slices.iter_mut().map(|slice| &mut slice.target)
+    #[inline]
+    fn iter_with_ends(&self) -> impl ExactSizeIterator<Item = (u64, Weighed<'_, T>)> {
+        let mut start = 0;
+        self.slices.iter().enumerate().map(move |(place, slice)| {
+            let weight = slice.end - std::mem::replace(&mut start, slice.end);
+            (slice.end, Weighed { place, weight, target: &slice.target })
+        })
     }
 }

@@ -83,8 +83,7 @@ impl Status {
             let handle = snapshot.cluster(place);
             let view = handle.view();
             let regions = (0..).zip(cluster.regions()).zip(&handle.regions).map(|((place, region), known)| {
-                let share =
-                    view.shares.slices().iter().find(|slice| slice.target == place).map_or(0, |slice| slice.weight);
+                let share = view.shares.iter().find(|region| *region.target == place).map_or(0, |region| region.weight);
                 let usable = &view.regions[place as usize];
                 let endpoints =
                     (0..).zip(region.endpoints()).zip(&known.endpoints).map(|((place, endpoint), state)| {

@@ -69,7 +69,7 @@ fn an_endpoints_share_is_its_regions_share_times_its_own_each_of_one() {
     let view = view(&snapshot);
     let mut met = 0;
     for (place, region) in (0..).zip(snapshot.table().cluster("c").unwrap().regions()) {
-        let share = view.shares.slices().iter().find(|slice| slice.target == place).unwrap().weight;
+        let share = view.shares.iter().find(|region| *region.target == place).unwrap().weight;
         let cells = cells(&view.regions[place as usize], region.endpoints().len());
         let all: u64 = cells.iter().sum();
         for (endpoint, &cells) in region.endpoints().iter().zip(&cells) {
@@ -92,12 +92,8 @@ fn healthy_localities_share_by_weight() {
     });
     let snapshot = snapshot(spec.route("all", |r| r.any().to("c")));
     let view = view(&snapshot);
-    let shares: Vec<_> =
-        view.shares.slices().iter().map(|slice| slice.weight as f64 / view.shares.total() as f64).collect();
-    assert_eq!(
-        view.shares.slices().iter().map(|slice| (slice.target, slice.weight)).collect::<Vec<_>>(),
-        [(0, 1), (1, 2)]
-    );
+    let shares: Vec<_> = view.shares.iter().map(|region| region.weight as f64 / view.shares.total() as f64).collect();
+    assert_eq!(view.shares.iter().map(|region| (*region.target, region.weight)).collect::<Vec<_>>(), [(0, 1), (1, 2)]);
     assert_eq!(vector["inputs"]["rows_x_healthy_pct"][0], 100);
     let percents: Vec<u64> = shares.iter().map(|share| (share * 100.0).round() as u64).collect();
     assert_eq!(percents, numbers::<u64>(&vector["expected"][0]));

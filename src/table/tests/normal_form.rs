@@ -3,8 +3,8 @@
 use super::specs::{api, routes, taker};
 use crate::protocol::Facts;
 use crate::table::{
-    Capacity, KeySource, Maglev, Match, PathRules, Pick, RouteSpec, Scope, SlowStart, Sticky, Table, TableSpec,
-    ValueMatch,
+    Capacity, KeySource, Maglev, Match, PathRules, Pick, Picking, RouteSpec, Scope, SlowStart, Sticky, Table,
+    TableSpec, ValueMatch,
 };
 use crate::unit::Ratio;
 use http::Method;
@@ -188,8 +188,9 @@ fn routes_that_want_tables_of_different_sizes_get_each_its_own() {
     let region = &table.cluster("api").unwrap().regions()[0];
     assert_eq!(region.maglevs.len(), 2);
     let slots = |route: &str| {
-        let maglev = table.route(route).unwrap().split.slices()[0].target.maglev;
-        region.maglevs[maglev as usize].slots().len()
+        let picking = table.route(route).unwrap().split.at(0).unwrap().target.picking;
+        let Picking::Maglev { table, .. } = picking else { panic!("{picking:?}") };
+        region.maglevs[table as usize].slots().len()
     };
     assert_eq!((slots("1"), slots("2"), slots("3")), (101, 7, 101));
 }
