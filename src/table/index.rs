@@ -108,12 +108,12 @@ impl Index {
 
     #[inline]
     fn find_by_host(&self, host: &[u8], facts: &Facts<'_>) -> Option<&Entry> {
-        let find = |hosts: &Map, at: usize| {
+        let find = |hosts: Map, at: usize| {
             let root = self.literals.step(hosts, host, at).0?;
             self.find_by_path(root, facts)
         };
         if !self.exact.is_empty()
-            && let Some(entry) = find(&self.exact, 0)
+            && let Some(entry) = find(self.exact, 0)
         {
             return Some(entry);
         }
@@ -121,7 +121,7 @@ impl Index {
             return None;
         }
         let dots = host.iter().enumerate().filter(|(_, byte)| **byte == b'.');
-        dots.map(|(at, _)| at + 1).find_map(|label| find(&self.suffix, label))
+        dots.map(|(at, _)| at + 1).find_map(|label| find(self.suffix, label))
     }
 
     #[inline]
@@ -152,7 +152,7 @@ impl Index {
                     if has_ended {
                         return self.first(fork.entries, fork.closed + fork.open, facts);
                     }
-                    let (literal, next) = self.literals.step(&fork.literals, path, at);
+                    let (literal, next) = self.literals.step(fork.literals, path, at);
                     let placeholder = (fork.placeholder != NONE && next > at + 1).then_some(fork.placeholder);
                     match (literal, placeholder) {
                         (Some(child), None) | (None, Some(child)) if fork.open == 0 => (child, next),

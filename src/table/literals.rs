@@ -87,7 +87,7 @@ impl Literals {
     /// one place beyond the text's length when it has ended. `a/` has an empty segment at its end, `a` has not.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call would cost more than the step")]
-    pub(crate) fn step(&self, map: &Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
+    pub(crate) fn step(&self, map: Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
         let word = load(text, at);
         let len = first_slash(word).min(text.len() - at);
         if len > SHORT {
@@ -97,7 +97,7 @@ impl Literals {
     }
 
     #[inline(never)]
-    fn long_step(&self, map: &Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
+    fn long_step(&self, map: Map, text: &[u8], at: usize) -> (Option<u32>, usize) {
         let next = skip_segment(text, at);
         let segment = &text[at..next - 1];
         (if map.is_empty() { None } else { self.get(map, long_key(segment), segment) }, next)
@@ -105,7 +105,7 @@ impl Literals {
 
     /// What a map has for a key; a long one comes with its text.
     #[inline]
-    fn get(&self, map: &Map, key: u64, text: &[u8]) -> Option<u32> {
+    fn get(&self, map: Map, key: u64, text: &[u8]) -> Option<u32> {
         if map.is_empty() {
             return None;
         }
@@ -126,20 +126,20 @@ impl Literals {
 
 impl Map {
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.shift == 0
     }
 
     /// The slot where the search for a key begins.
     #[inline]
-    fn start(&self, key: u64) -> usize {
+    fn start(self, key: u64) -> usize {
         // Fibonacci hashing: the product's upper bits depend on all of the key's.
         self.first as usize + (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
     }
 
     /// The slot after another, the first after the last.
     #[inline]
-    fn next(&self, at: usize) -> usize {
+    fn next(self, at: usize) -> usize {
         let (first, last) = (self.first as usize, (1 << (64 - self.shift)) - 1);
         first + ((at + 1 - first) & last)
     }
@@ -254,7 +254,7 @@ mod tests {
                 prop_assert_eq!(map.is_empty(), texts.is_empty());
                 for text in texts.keys().chain([&other]) {
                     let whole = format!("{before}{text}{after}");
-                    let found = literals.step(&map, whole.as_bytes(), before.len());
+                    let found = literals.step(map, whole.as_bytes(), before.len());
                     let next = before.len() + text.len() + 1;
                     prop_assert_eq!(found, (texts.get(text).copied(), next), "in {:?}", whole);
                     prop_assert_eq!(skip_segment(whole.as_bytes(), before.len()), next);
