@@ -241,7 +241,8 @@ impl Traffic {
 
     /// Puts the table before the one in force back in force, as a new generation.
     ///
-    /// Rolling back twice goes back two tables, not to and fro.
+    /// Rolling back twice goes back two tables, not to and fro. What is gone back to is in force too and takes a place in the
+    /// [`history`](Self::history), so a full history takes 16 rollbacks in a row.
     ///
     /// # Errors
     /// [`PublishError::Forgotten`] when there is none before, or no longer: the last 32 are remembered.
@@ -300,8 +301,8 @@ impl Traffic {
 
     /// What is in force and what is known of every endpoint, as plain values: for an admin page or a metric.
     pub fn status(&self) -> Status {
-        let mut writer = self.core.writer.lock();
-        let (swept, _garbage) = writer.sweep();
+        let swept = self.sweep();
+        let writer = self.core.writer.lock();
         Status::new(&writer.current, swept, self.now())
     }
 

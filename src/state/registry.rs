@@ -1,8 +1,9 @@
 //! Names to state: the one place where a publish finds what was learned.
 //!
 //! The registry is a writer's structure, behind the publisher's lock. Requests go by place through a snapshot. A name that
-//! leaves the table moves its state to the draining list, where it stays until the last request on it has ended; the same
-//! name, added later, gets a new incarnation, and the old permits still count on the old one.
+//! leaves the table moves its state to the draining list, where it stays while a request or an older table has it; the same
+//! name, added later, gets a new incarnation, and the old permits still count on the old one. Only a region's veto is the
+//! name's for good: an evacuation means the place, whichever table and incarnation sends there.
 
 use super::cluster::ClusterHandle;
 use super::endpoint::EndpointState;
@@ -24,6 +25,7 @@ pub(crate) struct Registry {
     /// By region name, over all clusters.
     vetoes: BTreeMap<Name, Arc<Veto>>,
     latest_veto: Arc<LatestVeto>,
+    /// What left the table and is still held by a permit or by a snapshot that somebody may have pinned.
     draining: Vec<Arc<EndpointState>>,
     incarnations: u64,
 }
@@ -100,32 +102,26 @@ impl Registry {
         self.vetoes.keys()
     }
 
-    /// Drops drained state; how many incarnations are still draining.
+    /// Drops drained state; how many incarnations still serve requests.
     pub(crate) fn sweep(&mut self) -> usize {
-        self.draining.retain(|state| state.in_flight() > 0);
-        self.draining.len()
+        // Idle is not enough: a request that pinned an older table may be about to begin.
+        self.draining.retain(|state| Arc::strong_count(state) > 1);
+        self.draining.iter().filter(|state| state.in_flight() > 0).count()
     }
 
     fn let_go(&mut self, turn: u64, now: Instant) {
         let draining = &mut self.draining;
-        let mut drain = |slot: EndpointSlot| {
-            if slot.state.in_flight() > 0 {
-                draining.push(slot.state);
-            }
-        };
         self.clusters.retain(|_, cluster| {
             cluster.regions.retain(|_, region| {
                 let gone = region.endpoints.extract_if(|_, slot| slot.used != turn);
-                gone.for_each(|(_, slot)| drain(slot));
+                draining.extend(gone.map(|(_, slot)| slot.state));
                 region.used == turn
             });
             cluster.used == turn
         });
-        let clusters = &self.clusters;
-        // An evacuation outlives the region's absence from the table: the order was about the place.
-        self.vetoes.retain(|name, veto| {
-            veto.forbids(now) || clusters.values().any(|cluster| cluster.regions.contains_key(name))
-        });
+        // An evacuation outlives the region's absence from the table, and an older table that has the region must hear of
+        // the next one too.
+        self.vetoes.retain(|_, veto| veto.forbids(now) || Arc::strong_count(veto) > 1);
     }
 }
 
