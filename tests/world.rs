@@ -4,6 +4,7 @@
 
 use contraflow::error::Reason;
 use contraflow::state::Permit;
+use contraflow::table::Region;
 use contraflow::testing::World;
 use contraflow::time::Instant;
 use contraflow::{Decision, Facts, Match, Outcome, Pick, SlowStart, Sticky, Table, TableSpec, Traffic};
@@ -80,7 +81,7 @@ impl Shop {
                 assert!(out.is_none_or(|until| now >= *until), "{} is out at {now:?}", names.region());
                 let in_table = snapshot.table().cluster(names.cluster().as_str()).expect("it decided");
                 let regions = in_table.regions().iter().filter(|region| region.name() == names.region());
-                assert!(regions.flat_map(|region| region.endpoints()).any(|one| one.name() == endpoint.name()));
+                assert!(regions.flat_map(Region::endpoints).any(|one| one.name() == endpoint.name()));
                 self.trace.push(Seen::Decided(now, decision, endpoint.name().to_string()));
                 snapshot.begin(&decision, now)
             }
