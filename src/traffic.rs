@@ -7,8 +7,6 @@
 mod history;
 mod pin;
 mod status;
-#[cfg(all(test, not(contraflow_loom)))]
-mod tests;
 
 pub use history::{Cause, Revision};
 pub use pin::{Pinned, Reader};

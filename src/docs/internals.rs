@@ -13,7 +13,7 @@
 //! 6. **Region.** By share; then one word is read that an operator may have set, the veto. If it is set, the region is
 //!    chosen again among the others.
 //! 7. **Endpoint.** By the route's policy, in constant work; at most two live counters are compared, and recorded.
-//! 8. **Decision.** A value of about two hundred bytes that owns nothing, with the exact shares, the reasons, and all that is needed
+//! 8. **Decision.** A value of 152 bytes that owns nothing, with the exact shares, the reasons, and all that is needed
 //!    to decide the same again.
 //!
 //! # What survives a swap

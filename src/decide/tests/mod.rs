@@ -7,3 +7,4 @@ mod sticky;
 #[expect(clippy::duplicate_mod, reason = "one loader for both, and neither layer's tests see the other's")]
 #[path = "../../table/tests/vectors.rs"]
 mod vectors;
+mod veto;

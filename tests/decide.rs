@@ -1,0 +1,2 @@
+//! What holds of every decision, through the public API.
+#![cfg(feature = "testing")]
