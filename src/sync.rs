@@ -39,6 +39,12 @@ impl<T> Mutex<T> {
     }
 }
 
+/// What [`ArcCell::load`] gives: must not be kept over an await, nor in a struct that is; a thread has eight cheap ones.
+#[cfg(not(contraflow_loom))]
+pub(crate) type Loaded<T> = arc_swap::Guard<Arc<T>>;
+#[cfg(contraflow_loom)]
+pub(crate) type Loaded<T> = Box<Arc<T>>;
+
 /// A pointer that is replaced whole while others read it.
 #[cfg(not(contraflow_loom))]
 #[derive(Debug)]
@@ -50,9 +56,9 @@ impl<T> ArcCell<T> {
         ArcCell(arc_swap::ArcSwap::new(value))
     }
 
-    /// The value now. The guard must not be kept over an await, nor in a struct: a thread has eight cheap ones.
+    /// The value now.
     #[inline]
-    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<T>> {
+    pub(crate) fn load(&self) -> Loaded<T> {
         self.0.load()
     }
 
@@ -73,7 +79,7 @@ impl<T> ArcCell<T> {
         ArcCell(loom::sync::Mutex::new(value))
     }
 
-    pub(crate) fn load(&self) -> Box<Arc<T>> {
+    pub(crate) fn load(&self) -> Loaded<T> {
         Box::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 

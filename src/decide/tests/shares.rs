@@ -3,7 +3,6 @@
 use super::snapshots::{one_region, snapshot, weighted};
 use super::vectors::{float, numbers, vector};
 use crate::state::{RegionView, Snapshot, View};
-use crate::sync::Arc;
 use crate::table::{RegionSpec, TableSpec};
 use serde_json::Value;
 use std::ops::Deref;
@@ -24,7 +23,7 @@ fn cells(region: &RegionView, endpoints: usize) -> Vec<u64> {
 }
 
 /// The view of the only cluster.
-fn view(snapshot: &Snapshot) -> impl Deref<Target = Arc<View>> {
+fn view(snapshot: &Snapshot) -> impl Deref<Target = View> {
     snapshot.cluster(0).view()
 }
 
