@@ -75,7 +75,7 @@ pub(crate) enum Purpose {
 const PLACES: u64 = 16;
 
 /// The golden ratio's fraction in 64 bits: `SplitMix64`'s increment.
-const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(crate) const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Draws {
     /// The first attempt's draws from a given word: the same word gives the same draws everywhere.

@@ -17,8 +17,6 @@ pub struct Decision {
     pub(crate) route: u32,
     /// Which of the route's matches held.
     pub(crate) which: u32,
-    /// The target's place in the route's split, and its cluster's place in the table.
-    pub(crate) target: u32,
     pub(crate) cluster: u32,
     pub(crate) region: u32,
     pub(crate) endpoint: u32,

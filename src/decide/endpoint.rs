@@ -4,7 +4,7 @@ use super::decision::EndpointReason;
 use super::loads::{Loads, Readings};
 use super::rendezvous::{rendezvous, rendezvous_even};
 use crate::entropy::{Draws, Purpose, below, mix64};
-use crate::state::{Drawn, RegionView};
+use crate::state::{Drawn, RegionView, STEPS};
 use crate::table::{Picking, Region};
 use std::num::NonZeroU32;
 
@@ -83,7 +83,7 @@ impl<L: Loads> Choosing<'_, L> {
     /// Whether an endpoint may be used, and, if it is warming up, whether these bits fall into the part that it takes.
     #[inline]
     fn takes_its_part(&self, endpoint: u32, bits: u64) -> bool {
-        below(bits, 64) < self.view.step(endpoint)
+        below(bits, STEPS) < self.view.step(endpoint)
     }
 
     /// The less loaded of two. Both are drawn by weight, and load is divided by weight, so endpoints share in proportion to

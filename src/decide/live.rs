@@ -71,7 +71,6 @@ fn place(
         epoch: view.epoch,
         route: routed.entry.route,
         which: routed.entry.which,
-        target: routed.target.place as u32,
         cluster: target.cluster,
         region: region.place,
         endpoint: endpoint.place,
@@ -119,7 +118,7 @@ impl Snapshot {
             return None;
         }
         let view = self.cluster(decision.cluster).view();
-        let recorded = Recorded::new(decision.readings, decision.endpoint);
+        let recorded = Recorded::new(decision.readings);
         let again = || {
             let routed = Routed::new(self.table(), facts, decision.draws)?;
             place(self, &routed, &view, &recorded, decision.draws)

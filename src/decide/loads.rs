@@ -33,22 +33,20 @@ pub(crate) struct Readings {
 
 /// Counters that say again what a decision read of them.
 ///
-/// The pick asks in one order, so what it read first answers the first question.
+/// Loads answer by endpoint; the first full slots were the ones passed over, since the pick asks in one order.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     readings: Readings,
-    endpoint: u32,
     full_left: Cell<u16>,
 }
 
 impl Recorded {
-    pub(crate) fn new(readings: Readings, endpoint: u32) -> Self {
-        Recorded { readings, endpoint, full_left: Cell::new(readings.full_slots) }
+    pub(crate) fn new(readings: Readings) -> Self {
+        Recorded { readings, full_left: Cell::new(readings.full_slots) }
     }
 
     fn load(&self, endpoint: u32) -> u64 {
-        // The picked one first: a lone endpoint may be recorded as its own rival.
-        if endpoint == self.endpoint { self.readings.picked_load } else { self.readings.rival_load }
+        if endpoint == self.readings.rival { self.readings.rival_load } else { self.readings.picked_load }
     }
 }
 

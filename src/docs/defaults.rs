@@ -7,7 +7,7 @@
 //! | weight | 1 | Kubernetes' Gateway API. 0 is "never", on every path. |
 //! | rank | 0 | All regions serve; a rank is a decision to keep one in reserve. |
 //! | [`slow_start`](crate::table::Knobs::slow_start) | off | As Envoy. What a cold endpoint can take is known to its owner only. Where it is on: from 10% of the weight in a line, Envoy's `min_weight_percent` and aggression 1. |
-//! | Maglev [`size`](crate::table::Maglev::size) | the first of 1021 .. 655 373 above 100 x sum / least weight | The rule of thumb `M > 100 N` keeps shares within 1% and a slot; Envoy's fixed 65 537 is 262 kB even for three endpoints. |
+//! | Maglev [`size`](crate::table::Maglev::size) | the first of 1021 .. 655 373 that is at least 100 x sum / least weight | The rule of thumb `M > 100 N` keeps shares within 1% and a slot; Envoy's fixed 65 537 is 262 kB even for three endpoints. |
 //! | Maglev [`max_load_percent`](crate::table::Maglev::max_load_percent) | unbounded | As Envoy. A bound of 125 to 200 trades stickiness for evenness. |
 //! | decay of response times | 10 s | Finagle and tower. |
 //! | [`Scope`](crate::table::Scope) of a sticky key | endpoint | The same request meets the same endpoint, so that a decision is a function of the key alone. A canary that should leave balancing alone takes `Scope::Cluster`. |

@@ -37,8 +37,8 @@ pub(crate) struct Drawn {
 }
 
 impl Alias {
-    /// A table over members and weights; zero weights are left out. The sum of the weights times their number must stay
-    /// below 2^64: 2^20 members of 32-bit weights in 64 steps make 2^58 at most a member.
+    /// A table over members and weights; zero weights are left out. The sum of the weights, and each weight times their
+    /// number, must stay below 2^64: 2^20 members of 32-bit weights in 64 steps make 2^58 of each at most.
     pub(crate) fn new(members: impl IntoIterator<Item = (u32, u64)>) -> Self {
         let (owns, weights): (Vec<u32>, Vec<u64>) = members.into_iter().filter(|&(_, weight)| weight > 0).unzip();
         let height: u64 = weights.iter().sum();

@@ -19,8 +19,8 @@ pub(crate) struct ClusterHandle {
     epochs: Arc<AtomicU64>,
     /// The view that came with the snapshot.
     first: Arc<View>,
-    /// How many came after it.
-    rebuilt: AtomicU64,
+    /// Whether one came after it: 0 or 1.
+    is_replaced: AtomicU64,
     /// The last of all.
     view: ArcCell<View>,
     /// Held from reading what a view depends on until the view is in its cell, so that a slow rebuild cannot put an old
@@ -51,14 +51,14 @@ impl ClusterHandle {
     pub(crate) fn new(cluster: &Cluster, epochs: Arc<AtomicU64>, regions: Box<[RegionHandle]>, now: Instant) -> Self {
         let first = Arc::new(View::build(cluster, &regions, now, next_epoch(&epochs)));
         let view = ArcCell::new(first.clone());
-        ClusterHandle { epochs, first, rebuilt: AtomicU64::new(0), view, rebuilding: Mutex::new(()), regions }
+        ClusterHandle { epochs, first, is_replaced: AtomicU64::new(0), view, rebuilding: Mutex::new(()), regions }
     }
 
     /// The view now.
     #[inline]
     pub(crate) fn view(&self) -> Viewed<'_> {
         // Acquire pairs with `put`: a thread that has seen a later view, or was told of one, never takes the first again.
-        if self.rebuilt.load(Ordering::Acquire) == 0 {
+        if self.is_replaced.load(Ordering::Acquire) == 0 {
             Viewed::First(&self.first)
         } else {
             Viewed::Later(self.view.load())
@@ -84,8 +84,8 @@ impl ClusterHandle {
     fn put(&self, cluster: &Cluster, now: Instant) {
         let view = View::build(cluster, &self.regions, now, next_epoch(&self.epochs));
         self.view.swap(Arc::new(view));
-        // Release, and after the swap: whoever sees the count finds a later view in the cell.
-        self.rebuilt.fetch_add(1, Ordering::Release);
+        // Release, and after the swap: whoever sees it finds a later view in the cell.
+        self.is_replaced.store(1, Ordering::Release);
     }
 }
 

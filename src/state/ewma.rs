@@ -5,13 +5,13 @@
 //! that was slow once is tried again. The cost of an endpoint is `average x (requests in flight + 1)`.
 //!
 //! An endpoint without a sample costs nothing while idle, so it gets its first request, and more than anything measured
-//! while it has not answered that one (Finagle's penalty, `i64::MAX >> 16`), so it does not get a second. An idle dead
-//! endpoint decays to "free" too: cost must be read together with health, which it is, since only usable endpoints are
-//! compared.
+//! while it has not answered that one (Finagle's penalty, `i64::MAX >> 16`), so it does not get a second. Failures are no
+//! samples: a quick refusal is no sign of speed. So an endpoint that only fails, or that was not asked for long, looks free:
+//! cost has to be read together with health, which is not built yet.
 //!
 //! Average and time of the last sample share one word: an `f32` of nanoseconds and a 32-bit count of 2^16 ns (65.5 us).
 //! Samples inside one tick add no weight of their own, so above 15 000 a second some are left out, which biases nothing.
-//! The tick wraps after 78 hours; an average that has been idle for half of that counts as fresh once, until the next
+//! The tick wraps after 78 hours; an average that was idle for longer than half of that has not decayed, until the next
 //! sample.
 
 use crate::sync::{AtomicU64, Ordering};

@@ -27,4 +27,4 @@ pub(crate) use cluster::ClusterHandle;
 pub(crate) use endpoint::EndpointState;
 pub(crate) use registry::Registry;
 pub(crate) use veto::LatestVeto;
-pub(crate) use view::{RegionView, View, waterfall};
+pub(crate) use view::{RegionView, STEPS, View, waterfall};

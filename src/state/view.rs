@@ -16,7 +16,7 @@ use crate::time::Instant;
 use std::time::Duration;
 
 /// Steps of a warm-up, and so the weight units of a warm endpoint.
-const STEPS: u64 = 64;
+pub(crate) const STEPS: u64 = 64;
 
 /// The least time between two rebuilds that time alone asks for.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
@@ -101,7 +101,7 @@ impl RegionView {
 fn warm_up(state: &super::EndpointState, slow_start: &SlowStart, now: Instant) -> (u64, Instant) {
     let (Some(joined), Some(age)) = (state.joined(), state.age(now)) else { return (STEPS, Instant::NEVER) };
     let step = ((slow_start.factor(age) * STEPS as f64) as u64).clamp(1, STEPS);
-    if step == STEPS && age >= slow_start.window {
+    if step == STEPS {
         return (STEPS, Instant::NEVER);
     }
     let due = joined.after(slow_start.age_at((step + 1) as f64 / STEPS as f64));

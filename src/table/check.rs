@@ -1,15 +1,22 @@
-//! The checks on single values: what is wrong with a knob, a name or an address, and what to do about it.
+//! The checks on a spec: what is wrong with a cluster, a route, a knob, a name or an address, and what to do about it.
 
 use super::maglev::{MAX_SIZE, is_prime};
 use super::names::{Named, did_you_mean};
 use super::policy::{Knobs, Pick, SlowStart};
-use super::spec::{Capacity, EndpointSpec, KeySource, Sticky};
+use super::sequence::MAX_CYCLE;
+use super::spec::{Capacity, ClusterSpec, EndpointSpec, KeySource, RouteSpec, Sticky, TableSpec};
 use crate::error::Problems;
 use crate::id::Name;
 use crate::protocol::{bare_host, normal_host};
 use http::header::HeaderName;
 use http::uri::Authority;
 use std::collections::HashMap;
+
+/// The most regions of one cluster: a decision records regions in one word.
+const MAX_REGIONS: usize = 64;
+
+/// The most endpoints of one region: more is a mistake, and keeps all sums of weights far from overflow.
+const MAX_ENDPOINTS: usize = 1 << 20;
 
 /// The places of named things, telling of names that are bad or twice there.
 pub(super) fn index_names<'a, T: Named>(all: &'a [T], path: &str, problems: &mut Problems) -> HashMap<&'a str, u32> {
@@ -28,14 +35,79 @@ pub(super) fn index_names<'a, T: Named>(all: &'a [T], path: &str, problems: &mut
     places
 }
 
-/// The place of a cluster that a split names.
-pub(super) fn resolve(name: &str, places: &HashMap<&str, u32>, path: &str, problems: &mut Problems) -> Option<u32> {
-    let place = places.get(name).copied();
-    if place.is_none() {
-        let hint = did_you_mean(name, places.keys().copied());
-        problems.add(format!("{path}.{name}"), format!("names a cluster that does not exist{hint}"));
+pub(super) fn cluster(cluster: &ClusterSpec, problems: &mut Problems) {
+    let path = format!("clusters.{}", cluster.name);
+    knobs(&cluster.knobs, &path, problems);
+    let regions = format!("{path}.regions");
+    index_names(&cluster.regions, &regions, problems);
+    if cluster.regions.is_empty() {
+        problems.add(&regions, "is empty; add a region with an endpoint");
+    } else if cluster.regions.len() > MAX_REGIONS {
+        problems.add(&regions, format!("has more than {MAX_REGIONS} regions; split the cluster"));
+    } else if cluster.regions.iter().all(|region| region.weight == 0) {
+        problems.add(&regions, "all weigh zero; give one a weight");
     }
-    place
+    for region in &cluster.regions {
+        let path = format!("{regions}.{}", region.name);
+        check_capacity(region.capacity, &path, problems);
+        let endpoints = format!("{path}.endpoints");
+        index_names(&region.endpoints, &endpoints, problems);
+        if region.endpoints.is_empty() {
+            problems.add(&endpoints, "is empty; add an endpoint or remove the region");
+        } else if region.endpoints.len() > MAX_ENDPOINTS {
+            problems.add(&endpoints, format!("has more than {MAX_ENDPOINTS} endpoints; split the region"));
+        } else if region.endpoints.iter().all(|endpoint| endpoint.weight == 0) {
+            problems.add(&endpoints, "all weigh zero; give one a weight, or set the region's weight to 0 and keep one");
+        }
+        for endpoint in &region.endpoints {
+            check_endpoint(endpoint, &endpoints, problems);
+        }
+    }
+}
+
+pub(super) fn route(route: &RouteSpec, clusters: &HashMap<&str, u32>, problems: &mut Problems) {
+    let path = format!("routes.{}", route.name);
+    knobs(&route.knobs, &path, problems);
+    if route.knobs.slow_start.is_some() {
+        problems.add(format!("{path}.slow_start"), "cannot differ between routes; set it on the cluster");
+    }
+    if route.matches.is_empty() {
+        problems.add(format!("{path}.matches"), "is empty; add `.when(..)`, or `.any()` for every request");
+    }
+    if let Some(sticky) = &route.sticky {
+        check_sticky(sticky, &path, problems);
+    }
+    let split = format!("{path}.split");
+    for target in &route.split {
+        check_exists(&target.cluster, clusters, &split, problems);
+    }
+    for pair in route.split.windows(2).filter(|pair| pair[0].cluster == pair[1].cluster) {
+        problems.add(format!("{split}.{}", pair[0].cluster), "is in the split twice; add the weights up");
+    }
+    if route.split.is_empty() {
+        problems.add(split, "is empty; name a cluster with `.to(..)` or `.split(..)`");
+    } else if route.split.iter().all(|target| target.weight == 0) {
+        problems.add(split, "all weigh zero; give a cluster a weight");
+    }
+}
+
+/// Tells of regions too large for the round robin that a route asks of them.
+pub(super) fn turns(spec: &TableSpec, clusters: &HashMap<&str, u32>, problems: &mut Problems) {
+    let mut told = vec![false; spec.clusters.len()];
+    for route in &spec.routes {
+        for place in route.split.iter().filter_map(|target| clusters.get(target.cluster.as_str())) {
+            let cluster = &spec.clusters[*place as usize];
+            let pick = route.knobs.or(cluster.knobs).or(spec.defaults).pick;
+            if pick != Some(Pick::RoundRobin) || std::mem::replace(&mut told[*place as usize], true) {
+                continue;
+            }
+            for region in cluster.regions.iter().filter(|region| region.endpoints.len() > MAX_CYCLE) {
+                let path = format!("clusters.{}.regions.{}.endpoints", cluster.name, region.name);
+                let message = format!("has more than the {MAX_CYCLE} that round robin can take; use another pick");
+                problems.add(path, message);
+            }
+        }
+    }
 }
 
 pub(super) fn knobs(knobs: &Knobs, path: &str, problems: &mut Problems) {
@@ -71,7 +143,7 @@ fn check_slow_start(slow_start: &SlowStart, path: &str, problems: &mut Problems)
     }
 }
 
-pub(super) fn capacity(capacity: Option<Capacity>, path: &str, problems: &mut Problems) {
+fn check_capacity(capacity: Option<Capacity>, path: &str, problems: &mut Problems) {
     let nothing = match capacity {
         None => false,
         Some(Capacity::InFlight(count) | Capacity::Rps(count)) => count == 0,
@@ -82,8 +154,7 @@ pub(super) fn capacity(capacity: Option<Capacity>, path: &str, problems: &mut Pr
     }
 }
 
-/// Checks an endpoint; its authority, parsed.
-pub(super) fn endpoint(spec: &EndpointSpec, path: &str, problems: &mut Problems) -> Option<Authority> {
+fn check_endpoint(spec: &EndpointSpec, path: &str, problems: &mut Problems) {
     let at = |what: &str| format!("{path}.{}.{what}", spec.name);
     if spec.address.is_empty() {
         problems.add(at("address"), "is empty; say where the endpoint is");
@@ -93,15 +164,22 @@ pub(super) fn endpoint(spec: &EndpointSpec, path: &str, problems: &mut Problems)
     {
         problems.add(at("tls_name"), format!("is {name:?}, which is not a host name"));
     }
-    let authority = spec.authority.as_ref()?;
-    let parsed = Authority::try_from(authority.as_str()).ok().filter(|_| normal_host(authority).is_ok());
-    if parsed.is_none() {
+    if let Some(authority) = &spec.authority
+        && !(Authority::try_from(authority.as_str()).is_ok() && normal_host(authority).is_ok())
+    {
         problems.add(at("authority"), format!("is {authority:?}, which is not a host with an optional port"));
     }
-    parsed
 }
 
-pub(super) fn sticky(sticky: &Sticky, path: &str, problems: &mut Problems) {
+/// That a cluster which a split names exists.
+fn check_exists(name: &str, places: &HashMap<&str, u32>, path: &str, problems: &mut Problems) {
+    if !places.contains_key(name) {
+        let hint = did_you_mean(name, places.keys().copied());
+        problems.add(format!("{path}.{name}"), format!("names a cluster that does not exist{hint}"));
+    }
+}
+
+fn check_sticky(sticky: &Sticky, path: &str, problems: &mut Problems) {
     if sticky.sources.is_empty() {
         problems.add(format!("{path}.sticky"), "has no source; say where the key comes from, or leave it out");
     }

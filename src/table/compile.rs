@@ -14,7 +14,7 @@ use super::pattern::{HostPattern, PathPattern};
 use super::policy::{Pick, Picking, Policy};
 use super::predicate::{Conditions, Predicate};
 use super::route::{Route, Source, StickyRule, Target, TargetDetails};
-use super::sequence::{MAX_CYCLE, Sequence};
+use super::sequence::Sequence;
 use super::spec::{ClusterSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
 use super::split::Weighted;
 use crate::error::{Problems, Reason, Rejected, TableError};
@@ -26,12 +26,6 @@ use http::header::HeaderName;
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
-
-/// The most regions of one cluster: a decision records regions in one word.
-const MAX_REGIONS: usize = 64;
-
-/// The most endpoints of one region: more is a mistake, and keeps all sums of weights far from overflow.
-const MAX_ENDPOINTS: usize = 1 << 20;
 
 /// A routing table that is right by construction: immutable, cheap to clone, swapped whole.
 ///
@@ -124,7 +118,7 @@ impl TableSpec {
         let clusters = check::index_names(&self.clusters, "clusters", &mut problems);
         check::index_names(&self.routes, "routes", &mut problems);
         for cluster in &self.clusters {
-            check_cluster(cluster, &mut problems);
+            check::cluster(cluster, &mut problems);
         }
         if self.routes.is_empty() {
             problems.add("routes", "is empty; add a route, or every request would be refused");
@@ -132,15 +126,15 @@ impl TableSpec {
         let allowed = allowed(self.paths);
         let mut predicates = Vec::new();
         for (place, route) in self.routes.iter_mut().enumerate() {
-            check_route(route, &clusters, &mut problems);
+            check::route(route, &clusters, &mut problems);
             predicates.extend(compile_matches(route, place as u32, allowed, &mut problems));
         }
         predicates.sort_by(|a, b| a.predicate.cmp(&b.predicate));
         check_overlaps(&predicates, &self.routes, &mut problems);
-        check_turns(&self, &clusters, &mut problems);
+        check::turns(&self, &clusters, &mut problems);
         problems.into_result()?;
 
-        let picks = wanted_picks(&self, &clusters);
+        let picks = prepared_picks(&self, &clusters);
         let routes = self.routes.iter().map(|route| compile_route(route, &self, &clusters, &picks)).collect();
         let compiled_clusters =
             self.clusters.iter().zip(&picks).map(|(spec, picks)| compile_cluster(spec, picks, &self)).collect();
@@ -197,62 +191,6 @@ fn allowed(rules: PathRules) -> Oddities {
     .fold(Oddities::NONE, |all, (_, kind)| all.and(kind))
 }
 
-fn check_cluster(cluster: &ClusterSpec, problems: &mut Problems) {
-    let path = format!("clusters.{}", cluster.name);
-    check::knobs(&cluster.knobs, &path, problems);
-    let regions = format!("{path}.regions");
-    check::index_names(&cluster.regions, &regions, problems);
-    if cluster.regions.is_empty() {
-        problems.add(&regions, "is empty; add a region with an endpoint");
-    } else if cluster.regions.len() > MAX_REGIONS {
-        problems.add(&regions, format!("has more than {MAX_REGIONS} regions; split the cluster"));
-    } else if cluster.regions.iter().all(|region| region.weight == 0) {
-        problems.add(&regions, "all weigh zero; give one a weight");
-    }
-    for region in &cluster.regions {
-        let path = format!("{regions}.{}", region.name);
-        check::capacity(region.capacity, &path, problems);
-        let endpoints = format!("{path}.endpoints");
-        check::index_names(&region.endpoints, &endpoints, problems);
-        if region.endpoints.is_empty() {
-            problems.add(&endpoints, "is empty; add an endpoint or remove the region");
-        } else if region.endpoints.len() > MAX_ENDPOINTS {
-            problems.add(&endpoints, format!("has more than {MAX_ENDPOINTS} endpoints; split the region"));
-        } else if region.endpoints.iter().all(|endpoint| endpoint.weight == 0) {
-            problems.add(&endpoints, "all weigh zero; give one a weight, or set the region's weight to 0 and keep one");
-        }
-        for endpoint in &region.endpoints {
-            check::endpoint(endpoint, &endpoints, problems);
-        }
-    }
-}
-
-fn check_route(route: &RouteSpec, clusters: &HashMap<&str, u32>, problems: &mut Problems) {
-    let path = format!("routes.{}", route.name);
-    check::knobs(&route.knobs, &path, problems);
-    if route.knobs.slow_start.is_some() {
-        problems.add(format!("{path}.slow_start"), "cannot differ between routes; set it on the cluster");
-    }
-    if route.matches.is_empty() {
-        problems.add(format!("{path}.matches"), "is empty; add `.when(..)`, or `.any()` for every request");
-    }
-    if let Some(sticky) = &route.sticky {
-        check::sticky(sticky, &path, problems);
-    }
-    let split = format!("{path}.split");
-    for target in &route.split {
-        check::resolve(&target.cluster, clusters, &split, problems);
-    }
-    for pair in route.split.windows(2).filter(|pair| pair[0].cluster == pair[1].cluster) {
-        problems.add(format!("{split}.{}", pair[0].cluster), "is in the split twice; add the weights up");
-    }
-    if route.split.is_empty() {
-        problems.add(split, "is empty; name a cluster with `.to(..)` or `.split(..)`");
-    } else if route.split.iter().all(|target| target.weight == 0) {
-        problems.add(split, "all weigh zero; give a cluster a weight");
-    }
-}
-
 /// The matches of a route, which are sorted by precedence along the way.
 fn compile_matches(route: &mut RouteSpec, place: u32, allowed: Oddities, problems: &mut Problems) -> Vec<Compiling> {
     let name = route.name.clone();
@@ -303,45 +241,25 @@ fn check_overlaps(sorted: &[Compiling], routes: &[RouteSpec], problems: &mut Pro
     }
 }
 
-/// Tells of regions too large for the round robin that a route asks of them.
-fn check_turns(spec: &TableSpec, clusters: &HashMap<&str, u32>, problems: &mut Problems) {
-    let mut told = vec![false; spec.clusters.len()];
-    for route in &spec.routes {
-        for place in route.split.iter().filter_map(|target| clusters.get(target.cluster.as_str())) {
-            let cluster = &spec.clusters[*place as usize];
-            let pick = route.knobs.or(cluster.knobs).or(spec.defaults).pick;
-            if pick != Some(Pick::RoundRobin) || std::mem::replace(&mut told[*place as usize], true) {
-                continue;
-            }
-            for region in cluster.regions.iter().filter(|region| region.endpoints.len() > MAX_CYCLE) {
-                let path = format!("clusters.{}.regions.{}.endpoints", cluster.name, region.name);
-                let message = format!("has more than the {MAX_CYCLE} that round robin can take; use another pick");
-                problems.add(path, message);
-            }
-        }
-    }
-}
-
 /// What a route does with a cluster, all knobs merged.
 fn policy(route: &RouteSpec, cluster: u32, spec: &TableSpec) -> Policy {
     Policy::from_knobs(route.knobs.or(spec.clusters[cluster as usize].knobs).or(spec.defaults))
 }
 
-fn compile_route(route: &RouteSpec, spec: &TableSpec, clusters: &HashMap<&str, u32>, picks: &[Picks]) -> Route {
+fn compile_route(route: &RouteSpec, spec: &TableSpec, clusters: &HashMap<&str, u32>, prepared: &[Prepared]) -> Route {
     let targets = route.split.iter().map(|target| {
         let cluster = clusters[target.cluster.as_str()];
-        let picking = picks[cluster as usize].picking(policy(route, cluster, spec).pick);
-        (Target { cluster, picking }, u64::from(target.weight))
+        let policy = policy(route, cluster, spec);
+        let picking = prepared[cluster as usize].picking(policy.pick);
+        let details = TargetDetails { cluster: checked(&target.cluster), policy };
+        ((Target { cluster, picking }, u64::from(target.weight)), details)
     });
-    let details = route.split.iter().map(|target| {
-        let policy = policy(route, clusters[target.cluster.as_str()], spec);
-        TargetDetails { cluster: checked(&target.cluster), policy }
-    });
+    let (split, details): (Vec<_>, Vec<_>) = targets.unzip();
     let sticky = route.sticky.as_ref().map(|sticky| {
         let sources = sticky.sources.iter().map(compile_source).collect();
         Box::new(StickyRule { sources, scope: sticky.scope, seed: spec.hash_seed })
     });
-    Route { name: checked(&route.name), split: Weighted::new(targets), sticky, details: details.collect() }
+    Route { name: checked(&route.name), split: Weighted::new(split), sticky, details: details.into() }
 }
 
 fn compile_source(source: &KeySource) -> Source {
@@ -357,13 +275,13 @@ fn compile_source(source: &KeySource) -> Source {
 
 /// What the routes to a cluster want its regions to have ready.
 #[derive(Default)]
-struct Picks {
+struct Prepared {
     round_robin: bool,
     /// Distinct sizes; a route's target knows its place among them.
     maglev_sizes: Vec<Option<u32>>,
 }
 
-impl Picks {
+impl Prepared {
     fn add(&mut self, pick: Pick) {
         match pick {
             Pick::RoundRobin => self.round_robin = true,
@@ -388,8 +306,8 @@ impl Picks {
 }
 
 /// By cluster.
-fn wanted_picks(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Vec<Picks> {
-    let mut picks: Vec<Picks> = std::iter::repeat_with(Picks::default).take(spec.clusters.len()).collect();
+fn prepared_picks(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Vec<Prepared> {
+    let mut picks: Vec<Prepared> = std::iter::repeat_with(Prepared::default).take(spec.clusters.len()).collect();
     for route in &spec.routes {
         for target in &route.split {
             let cluster = clusters[target.cluster.as_str()];
@@ -399,7 +317,7 @@ fn wanted_picks(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Vec<Picks> {
     picks
 }
 
-fn compile_cluster(spec: &ClusterSpec, picks: &Picks, table: &TableSpec) -> Cluster {
+fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, table: &TableSpec) -> Cluster {
     Cluster {
         name: checked(&spec.name),
         hash: stable_hash(table.hash_seed, Kind::Cluster, spec.name.as_bytes()),
@@ -408,7 +326,7 @@ fn compile_cluster(spec: &ClusterSpec, picks: &Picks, table: &TableSpec) -> Clus
     }
 }
 
-fn compile_region(spec: &RegionSpec, picks: &Picks, seed: u64) -> Region {
+fn compile_region(spec: &RegionSpec, picks: &Prepared, seed: u64) -> Region {
     let endpoints: Box<[Endpoint]> = spec
         .endpoints
         .iter()
@@ -416,7 +334,7 @@ fn compile_region(spec: &RegionSpec, picks: &Picks, seed: u64) -> Region {
             name: checked(&endpoint.name),
             hash: stable_hash(seed, Kind::Endpoint, endpoint.name.as_bytes()),
             address: endpoint.address.as_str().into(),
-            authority: endpoint.authority.as_deref().and_then(|authority| authority.parse().ok()),
+            authority: endpoint.authority.as_deref().map(|text| text.parse().expect("authorities are checked")),
             tls_name: endpoint.tls_name.as_deref().map(Into::into),
             weight: endpoint.weight,
         })

@@ -8,7 +8,7 @@
 //!
 //! Keys are the table author's; requests only look up, so nobody can aim collisions at the hash.
 
-use crate::entropy::mix64;
+use crate::entropy::{GAMMA, mix64};
 
 /// All maps.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Map {
     #[inline]
     fn start(self, key: u64) -> usize {
         // Fibonacci hashing: the product's upper bits depend on all of the key's.
-        self.first as usize + (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+        self.first as usize + (key.wrapping_mul(GAMMA) >> self.shift) as usize
     }
 
     /// The slot after another, the first after the last.
@@ -188,7 +188,7 @@ fn short_key(word: u64, len: usize) -> u64 {
 
 fn long_key(text: &[u8]) -> u64 {
     // Each step is a bijection of what came before; what it leaves in the upper bits, the last one spreads.
-    let step = |hash: u64, chunk| (hash ^ load(chunk, 0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let step = |hash: u64, chunk| (hash ^ load(chunk, 0)).wrapping_mul(GAMMA);
     mix64(text.chunks(8).fold(text.len() as u64, step)) | LONG
 }
 

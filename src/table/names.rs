@@ -1,6 +1,6 @@
 //! Finding parts of a spec by name, and saying which name was probably meant.
 
-use super::spec::{ClusterSpec, EndpointSpec, RegionSpec, RouteSpec, TargetSpec};
+use super::spec::{ClusterSpec, EndpointSpec, RegionSpec, RouteSpec};
 use crate::error::TableError;
 
 /// What has a name that is unique among its siblings.
@@ -18,12 +18,6 @@ macro_rules! named {
     )*};
 }
 named!(ClusterSpec, RegionSpec, EndpointSpec, RouteSpec);
-
-impl Named for TargetSpec {
-    fn name(&self) -> &str {
-        &self.cluster
-    }
-}
 
 /// The one of that name, to change it.
 pub(super) fn find<'a, T: Named>(all: &'a mut [T], path: &str, name: &str) -> Result<&'a mut T, TableError> {

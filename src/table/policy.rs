@@ -17,7 +17,7 @@ pub struct Knobs {
     ///
     /// Default: 15 s, as Envoy's routes. More than 0; [`Duration::MAX`] for no deadline. Too short fails slow requests
     /// that would have been answered; too long keeps callers waiting on a dead region. Worked number: with a p99 of 400
-    /// ms, 2 s leaves room for two retries.
+    /// ms, 2 s leaves room for two retries. Carried for the layers to come; nothing enforces it yet.
     pub deadline: Option<Duration>,
     /// How an endpoint that joins a running region warms up. Default: it does not, it gets its full weight at once.
     ///
@@ -60,7 +60,8 @@ pub enum Pick {
     #[default]
     LeastInFlight,
     /// The cheaper of two drawn by weight, cost being the peak-sensitive moving average of the response time, times
-    /// the requests in flight and this one (Finagle's `p2cPeakEwma`, decay 10 s).
+    /// the requests in flight and this one (Finagle's `p2cPeakEwma`, decay 10 s). Until health exists an endpoint that
+    /// only fails looks free, and draws traffic.
     PeakEwma,
     /// By a Maglev table over the sticky key, or over a random word where there is no key (Eisenbud et al., NSDI 2016).
     Maglev(Maglev),
@@ -79,7 +80,7 @@ pub struct Maglev {
     /// The load of one endpoint, in percent of its fair share of the region's requests in flight, above which its keys
     /// go on to the next slot (Mirrokni, Thorup, Zadimoghaddam, *Consistent hashing with bounded loads*, 2017).
     ///
-    /// Default: unbounded. From 100 on; 125 to 200 are usual. At 125, with 80 requests in flight over 10 endpoints of
+    /// Default: unbounded. From 100 on; 125 to 200 are usual. At 125, with 79 requests in flight over 10 endpoints of
     /// equal weight, the eleventh on one of them goes elsewhere. Lower is more even and less sticky.
     pub max_load_percent: Option<u32>,
 }
@@ -92,7 +93,8 @@ pub struct Maglev {
 pub struct SlowStart {
     /// The time to full weight. More than 0.
     pub window: Duration,
-    /// The part of its weight that an endpoint starts with. Default: 10%. At 0 it starts with the least step, 1/64.
+    /// The part of its weight that an endpoint starts with, rounded down to a 64th. Default: 10%, so 6/64. At 0 it starts
+    /// with the least step, 1/64.
     pub floor: Ratio,
     /// The shape: 1 is a line; above, faster at first; below, slower. Default: 1. More than 0, at most 100.
     ///

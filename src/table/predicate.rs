@@ -111,11 +111,11 @@ impl Conditions {
     ///
     /// By the order of precedence no single one can. Several can where some want a field present and others want it absent,
     /// so each such field that these leave open is supposed to be there and not to be there in turn, and every case must be
-    /// taken by one. Other conditions leave more values than any list can name. At most 8 fields are looked at.
+    /// taken by one. Other conditions leave more values than any list can name. At most [`MAX_OPEN`] fields are looked at.
     pub(crate) fn covered_by<'c>(&'c self, earlier: &[&'c Conditions]) -> Option<BTreeSet<usize>> {
         let mut open = Vec::new();
         for (field, _) in earlier.iter().flat_map(|one| one.fields()).filter(|(_, value)| **value == Value::Absent) {
-            if !open.contains(&field) && self.fields().all(|(own, _)| own != field) && open.len() < 8 {
+            if !open.contains(&field) && self.fields().all(|(own, _)| own != field) && open.len() < MAX_OPEN {
                 open.push(field);
             }
         }
@@ -156,10 +156,13 @@ impl Conditions {
     }
 }
 
+/// Each field doubles the cases of [`Conditions::covered_by`]: 256 at most.
+const MAX_OPEN: usize = 8;
+
 /// A field's kind and name.
 type Field<'a> = (FieldKind, &'a str);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum FieldKind {
     Header,
     Query,
@@ -167,18 +170,11 @@ enum FieldKind {
 
 impl Ord for Conditions {
     fn cmp(&self, other: &Self) -> Ordering {
-        let method = |conditions: &Conditions| conditions.method.as_ref().map(Method::as_str).map(String::from);
-        let headers = |conditions: &Conditions| -> Vec<(String, Value)> {
-            conditions.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone())).collect()
-        };
-        self.method
-            .is_none()
-            .cmp(&other.method.is_none())
+        (self.method.is_none().cmp(&other.method.is_none()))
             .then_with(|| other.headers.len().cmp(&self.headers.len()))
             .then_with(|| other.query.len().cmp(&self.query.len()))
-            .then_with(|| headers(self).cmp(&headers(other)))
-            .then_with(|| self.query.cmp(&other.query))
-            .then_with(|| method(self).cmp(&method(other)))
+            .then_with(|| self.fields().cmp(other.fields()))
+            .then_with(|| self.method.as_ref().map(Method::as_str).cmp(&other.method.as_ref().map(Method::as_str)))
     }
 }
 
@@ -215,16 +211,8 @@ impl Value {
         match self {
             Value::Present => values.next().is_some(),
             Value::Absent => values.next().is_none(),
-            Value::Exact(_) | Value::Prefix(..) => values.any(|value| self.takes(bytes(&value))),
-        }
-    }
-
-    fn takes(&self, value: &[u8]) -> bool {
-        match self {
-            Value::Exact(text) => value == text.as_bytes(),
-            Value::Prefix(_, text) => value.starts_with(text.as_bytes()),
-            Value::Present => true,
-            Value::Absent => false,
+            Value::Exact(text) => values.any(|value| bytes(&value) == text.as_bytes()),
+            Value::Prefix(_, text) => values.any(|value| bytes(&value).starts_with(text.as_bytes())),
         }
     }
 

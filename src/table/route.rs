@@ -25,6 +25,8 @@ pub struct Route {
     pub(crate) details: Box<[TargetDetails]>,
 }
 
+const _: () = assert!(size_of::<Route>() == 64);
+
 /// One cluster of a split.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {

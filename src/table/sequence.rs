@@ -15,6 +15,7 @@ impl Sequence {
     /// The cycle for these weights. Zero weights get no turn; at most [`MAX_CYCLE`] weights may be positive.
     pub(crate) fn new(weights: &[u32]) -> Self {
         let turns = turns(weights);
+        // One turn each: the order below would be the same, and take a time that grows with the square of their number.
         let equal = turns.iter().all(|&turns| turns <= 1);
         if equal {
             let members = turns.iter().enumerate().filter(|&(_, &turns)| turns == 1);

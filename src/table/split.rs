@@ -16,10 +16,9 @@ struct Slice<T> {
     target: T,
 }
 
-/// A target, its place among the targets and its weight.
+/// A target and its weight.
 #[derive(Debug)]
 pub(crate) struct Weighed<'w, T> {
-    pub(crate) place: usize,
     pub(crate) weight: u64,
     pub(crate) target: &'w T,
 }
@@ -60,9 +59,9 @@ impl<T> Weighted<T> {
     #[inline]
     fn iter_with_ends(&self) -> impl ExactSizeIterator<Item = (u64, Weighed<'_, T>)> {
         let mut start = 0;
-        self.slices.iter().enumerate().map(move |(place, slice)| {
+        self.slices.iter().map(move |slice| {
             let weight = slice.end - std::mem::replace(&mut start, slice.end);
-            (slice.end, Weighed { place, weight, target: &slice.target })
+            (slice.end, Weighed { weight, target: &slice.target })
         })
     }
 }

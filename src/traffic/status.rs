@@ -2,7 +2,7 @@
 
 use super::Swept;
 use crate::id::{Epoch, Generation, Name};
-use crate::state::Snapshot;
+use crate::state::{STEPS, Snapshot};
 use crate::time::Instant;
 use crate::unit::Share;
 use std::time::Duration;
@@ -91,7 +91,7 @@ impl Status {
                             name: endpoint.name().clone(),
                             address: endpoint.address().into(),
                             weight: endpoint.weight(),
-                            warm: Share::of(usable.step(place), 64),
+                            warm: Share::of(usable.step(place), STEPS),
                             incarnation: state.incarnation(),
                             in_flight: state.in_flight(),
                             waiting: state.waiting(),
@@ -100,12 +100,12 @@ impl Status {
                             average: state.average(now),
                         }
                     });
-                let veto = known.state.veto();
+                let until = known.state.veto().until();
                 RegionStatus {
                     name: region.name().clone(),
                     rank: region.rank(),
                     share: Share::of(share, view.shares.total().max(1)),
-                    evacuated_for: veto.forbids(now).then(|| veto.until().since(now)),
+                    evacuated_for: (now < until).then(|| until.since(now)),
                     in_flight: known.state.in_flight(),
                     endpoints: endpoints.collect(),
                 }
