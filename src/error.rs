@@ -5,8 +5,6 @@
 //! made without allocating, and by definition never sent to anyone.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Why a table could not be built: all its problems, each with its path.
 ///
@@ -53,7 +51,8 @@ impl TableError {
 }
 
 impl Problem {
-    /// Where: dotted names from the table's root, such as `routes.checkout.split.api`.
+    /// Where: dotted names from the table's root, such as `routes.checkout.split.api`; for a name that was looked up in a
+    /// part of a spec, from that part.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -107,12 +106,10 @@ impl Problems {
 }
 
 /// A request that we refused: it was never sent, so repeating it is safe for any method.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}{}", Where(.region.as_deref()))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub struct Rejected {
     reason: Reason,
-    region: Option<Arc<str>>,
-    retry_after: Option<Duration>,
 }
 
 /// Why a request was refused.
@@ -122,8 +119,9 @@ pub enum Reason {
     /// The `Host` header or the URI's authority is not a host name: empty, not ASCII, with user info, or given twice.
     #[error("the request's host is not a valid host name")]
     BadHost,
-    /// The path is ambiguous (dot segments, encoded slashes, empty segments) and the table does not allow that by name.
-    #[error("the request's path has more than one reading, and the table does not allow it")]
+    /// The path is ambiguous (dot segments, encoded slashes, empty segments) and the table does not allow that by name, or
+    /// it holds a broken escape or a control character.
+    #[error("the request's path is broken, or has more than one reading and the table does not allow it")]
     BadPath,
     /// The URI and the `Host` header name different hosts.
     #[error("the request's URI and its Host header name different hosts")]
@@ -138,29 +136,11 @@ pub enum Reason {
 
 impl Rejected {
     pub(crate) const fn new(reason: Reason) -> Self {
-        Rejected { reason, region: None, retry_after: None }
+        Rejected { reason }
     }
 
     /// Why the request was refused.
     pub fn reason(&self) -> Reason {
         self.reason
-    }
-
-    /// The region that refused, when one did.
-    pub fn region(&self) -> Option<&str> {
-        self.region.as_deref()
-    }
-
-    /// How long to wait before trying again, when we know.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
-}
-
-struct Where<'a>(Option<&'a str>);
-
-impl fmt::Display for Where<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |region| write!(f, " (region {region})"))
     }
 }

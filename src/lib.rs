@@ -85,13 +85,13 @@ mod unit;
 
 pub use decide::Decision;
 pub use entropy::{Draws, Entropy};
-pub use error::{Rejected, TableError};
+pub use error::{Reason, Rejected, TableError};
 pub use id::{Epoch, Generation, Name};
 pub use protocol::{Facts, Outcome};
 pub use state::Snapshot;
-pub use table::{Match, Pick, SlowStart, Sticky, Table, TableSpec};
+pub use table::{Maglev, Match, Pick, Scope, SlowStart, Sticky, Table, TableSpec};
 pub use traffic::Traffic;
-pub use unit::{Ratio, Share};
+pub use unit::{NotARatio, Ratio, Share};
 
 /// Failing seeds are kept beside the source they are about, and committed.
 #[cfg(all(test, not(contraflow_loom)))]

@@ -14,10 +14,10 @@ pub use status::{ClusterStatus, EndpointStatus, RegionStatus, Status};
 
 use crate::entropy::{Draws, Entropy};
 use crate::error::TableError;
-use crate::id::Generation;
+use crate::id::{Generation, Name};
 use crate::state::{Registry, Snapshot};
 use crate::sync::{Arc, Mutex};
-use crate::table::{Diff, RouteSpec, Table, TableSpec};
+use crate::table::{Diff, RouteSpec, Table, TableSpec, did_you_mean};
 use crate::time::{Clock, Instant};
 use history::History;
 use pin::Cell;
@@ -84,14 +84,36 @@ pub enum PublishError {
     /// The changed spec is not a sound table.
     #[error(transparent)]
     Invalid(#[from] TableError),
-    /// There is nothing to go back to, or it was forgotten.
+    /// There is nothing before the table in force, or it was forgotten.
+    #[error("no earlier table is remembered; the history goes back to generation {oldest}")]
+    NothingBefore {
+        /// The oldest that is remembered.
+        oldest: Generation,
+    },
+    /// The generation was never in force, or was forgotten.
     #[error("generation {wanted} is not in the history, which goes back to generation {oldest}")]
     Forgotten {
-        /// The generation that was asked for; the one before the first, when there is none before.
+        /// The generation that was asked for.
         wanted: Generation,
         /// The oldest that is remembered.
         oldest: Generation,
     },
+}
+
+/// No cluster has a region of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no cluster has a region `{name}`{hint}")]
+pub struct UnknownRegion {
+    name: String,
+    /// What the operator probably meant.
+    hint: String,
+}
+
+impl UnknownRegion {
+    /// The name that was asked for.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// What a publish did.
@@ -144,7 +166,7 @@ impl Traffic {
         let now = clock.now();
         let mut registry = Registry::new(entropy.clone());
         let generation = Generation::FIRST;
-        let handles = registry.adopt(&table, generation.as_u64(), now);
+        let handles = registry.adopt(&table, generation, now);
         let current = Arc::new(Snapshot::new(generation, table.clone(), handles, registry.latest_veto()));
         let cell = Cell::new(&current);
         let history = History::new(Revision::new(generation, table, Cause::Publish, now));
@@ -243,7 +265,7 @@ impl Traffic {
     /// [`history`](Self::history), so a full history takes 16 rollbacks in a row.
     ///
     /// # Errors
-    /// [`PublishError::Forgotten`] when there is none before, or no longer: the last 32 are remembered.
+    /// [`PublishError::NothingBefore`] when there is none before, or no longer: the last 32 are remembered.
     pub fn rollback(&self) -> Result<Published, PublishError> {
         let mut writer = self.core.writer.lock();
         let (generation, table) = writer.history.before()?;
@@ -272,7 +294,27 @@ impl Traffic {
     ///
     /// # Errors
     /// When no cluster has a region of this name.
-    pub fn evacuate(&self, region: &str, expires_in: Duration) -> Result<(), TableError> {
+    ///
+    /// ```
+    /// use contraflow::{Facts, TableSpec, Traffic};
+    /// use std::time::Duration;
+    ///
+    /// let table = TableSpec::new()
+    ///     .cluster("api", |c| c.region("eu", |r| r.endpoint("a", "a:80")).region("us", |r| r.endpoint("b", "b:80")))
+    ///     .route("all", |r| r.any().to("api"))
+    ///     .build()?;
+    /// let traffic = Traffic::new(table);
+    ///
+    /// traffic.evacuate("eu", Duration::from_secs(600))?;
+    /// let snapshot = traffic.snapshot();
+    /// let decision = snapshot.decide(&Facts::path("/"), traffic.draws(), traffic.now())?;
+    /// assert_eq!(snapshot.endpoint(&decision).map(|endpoint| endpoint.address()), Some("b:80"));
+    ///
+    /// let unknown = traffic.evacuate("eu-west", Duration::from_secs(600)).unwrap_err();
+    /// assert_eq!(unknown.to_string(), "no cluster has a region `eu-west`; there are `eu`, `us`");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn evacuate(&self, region: &str, expires_in: Duration) -> Result<(), UnknownRegion> {
         self.veto(region, |now| now.after(expires_in))
     }
 
@@ -280,7 +322,7 @@ impl Traffic {
     ///
     /// # Errors
     /// When no cluster has a region of this name.
-    pub fn readmit(&self, region: &str) -> Result<(), TableError> {
+    pub fn readmit(&self, region: &str) -> Result<(), UnknownRegion> {
         self.veto(region, |_| Instant::START)
     }
 
@@ -297,7 +339,7 @@ impl Traffic {
         swept
     }
 
-    /// What is in force and what is known of every endpoint, as plain values: for an admin page or a metric.
+    /// What is in force and what is known of every endpoint, as plain values: for an admin page or a metric. It sweeps first.
     pub fn status(&self) -> Status {
         let swept = self.sweep();
         let writer = self.core.writer.lock();
@@ -314,16 +356,13 @@ impl Traffic {
         }
     }
 
-    fn veto(&self, region: &str, until: impl FnOnce(Instant) -> Instant) -> Result<(), TableError> {
+    fn veto(&self, region: &str, until: impl FnOnce(Instant) -> Instant) -> Result<(), UnknownRegion> {
         let writer = self.core.writer.lock();
         let now = self.now();
         // First the word, which binds at once whoever picks by an older view, then the views, of older tables too.
         if !writer.registry.set_veto(region, until(now)) {
-            let names: Vec<_> = writer.registry.region_names().map(|name| format!("`{name}`")).collect();
-            return Err(TableError::one(
-                format!("regions.{region}"),
-                format!("is in no cluster; there is {}", names.join(", ")),
-            ));
+            let hint = did_you_mean(region, writer.registry.region_names().map(Name::as_str));
+            return Err(UnknownRegion { name: region.into(), hint });
         }
         writer.current.rebuild_views(now);
         writer.retired.iter().for_each(|snapshot| snapshot.rebuild_views(now));
@@ -335,7 +374,7 @@ impl Writer {
     fn put(&mut self, core: &Core, table: Table, cause: Cause) -> Published {
         let now = core.clock.now();
         let generation = self.current.generation().next();
-        let handles = self.registry.adopt(&table, generation.as_u64(), now);
+        let handles = self.registry.adopt(&table, generation, now);
         let snapshot = Arc::new(Snapshot::new(generation, table.clone(), handles, self.registry.latest_veto()));
         core.cell.swap(&snapshot);
         let old = std::mem::replace(&mut self.current, snapshot);

@@ -1,6 +1,5 @@
 //! Units whose range is checked once, in the constructor, so that nothing behind it checks again.
 
-use crate::error::TableError;
 use std::fmt;
 
 /// A part of one: 0 to 1, both included.
@@ -23,20 +22,12 @@ impl Ratio {
     /// assert_eq!(Ratio::new(0.25)?.get(), 0.25);
     /// assert_eq!(
     ///     Ratio::new(25.0).unwrap_err().to_string(),
-    ///     "the table has a problem: ratio: is 25, which is outside 0 to 1; for 25 percent write 0.25"
+    ///     "25 is not a ratio, which is 0 to 1; for 25 percent write 0.25"
     /// );
-    /// # Ok::<(), contraflow::TableError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn new(ratio: f64) -> Result<Self, TableError> {
-        if (0.0..=1.0).contains(&ratio) {
-            return Ok(Ratio(ratio));
-        }
-        let hint = if (1.0..=100.0).contains(&ratio) {
-            format!("; for {ratio} percent write {}", ratio / 100.0)
-        } else {
-            String::new()
-        };
-        Err(TableError::one("ratio", format!("is {ratio}, which is outside 0 to 1{hint}")))
+    pub fn new(ratio: f64) -> Result<Self, NotARatio> {
+        if (0.0..=1.0).contains(&ratio) { Ok(Ratio(ratio)) } else { Err(NotARatio(ratio)) }
     }
 
     /// Whole percents as a ratio; more than 100 percent is all.
@@ -49,6 +40,22 @@ impl Ratio {
         self.0
     }
 }
+
+/// A number that is outside 0 to 1, or no number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NotARatio(f64);
+
+impl fmt::Display for NotARatio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not a ratio, which is 0 to 1", self.0)?;
+        if (1.0..=100.0).contains(&self.0) {
+            write!(f, "; for {} percent write {}", self.0, self.0 / 100.0)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NotARatio {}
 
 /// An exact share: so many parts of a whole.
 ///

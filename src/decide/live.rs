@@ -45,7 +45,7 @@ impl<'t> Routed<'t> {
 ///
 /// Not inlined, so that the decision is written once, where the caller wants it.
 #[inline(never)]
-fn place(
+fn choose_place(
     snapshot: &Snapshot,
     routed: &Routed<'_>,
     view: &View,
@@ -54,8 +54,8 @@ fn place(
 ) -> Result<Decision, Rejected> {
     let target = routed.target.target;
     let cluster = snapshot.table().cluster_at(target.cluster);
-    let nowhere = || const { Rejected::new(Reason::NoEndpoint) };
-    let region = choose_region(cluster, view, routed.key_for(Scope::Region), loads, draws).ok_or_else(nowhere)?;
+    let nowhere = Rejected::new(Reason::NoEndpoint);
+    let region = choose_region(cluster, view, routed.key_for(Scope::Region), loads, draws).ok_or(nowhere)?;
     let choosing = Choosing {
         region: &cluster.regions[region.place as usize],
         place: region.place,
@@ -65,7 +65,7 @@ fn place(
         loads,
         draws,
     };
-    let endpoint = choosing.choose().ok_or_else(nowhere)?;
+    let endpoint = choosing.choose().ok_or(nowhere)?;
     Ok(Decision {
         generation: snapshot.generation(),
         epoch: view.epoch,
@@ -92,6 +92,28 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Reason::NoRoute`], [`Reason::BadPath`] for a path that the table does not let through, [`Reason::NoEndpoint`].
+    ///
+    /// ```
+    /// use contraflow::{Facts, Match, Outcome, Reason, TableSpec, Traffic};
+    ///
+    /// let table = TableSpec::new()
+    ///     .cluster("api", |c| c.region("us", |r| r.endpoint("a", "10.0.0.1:80")))
+    ///     .route("api", |r| r.when(Match::new().path_prefix("/api")).to("api"))
+    ///     .build()?;
+    /// let traffic = Traffic::new(table);
+    /// let snapshot = traffic.snapshot();
+    ///
+    /// let decision = snapshot.decide(&Facts::path("/api/users"), traffic.draws(), traffic.now())?;
+    /// let mut permit = snapshot.begin(&decision, traffic.now()).expect("this snapshot decided");
+    /// // .. send the request to snapshot.endpoint(&decision), and when the head of the answer is there:
+    /// permit.answered(Outcome::Success, traffic.now());
+    /// // .. and when its body has ended:
+    /// drop(permit);
+    ///
+    /// let refused = snapshot.decide(&Facts::path("/else"), traffic.draws(), traffic.now()).unwrap_err();
+    /// assert_eq!(refused.reason(), Reason::NoRoute);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn decide(&self, facts: &Facts<'_>, draws: Draws, now: Instant) -> Result<Decision, Rejected> {
         self.decide_with(facts, draws, now, Tickets::Take)
@@ -121,7 +143,7 @@ impl Snapshot {
         let recorded = Recorded::new(decision.readings);
         let again = || {
             let routed = Routed::new(self.table(), facts, decision.draws)?;
-            place(self, &routed, &view, &recorded, decision.draws)
+            choose_place(self, &routed, &view, &recorded, decision.draws)
         };
         (view.epoch == decision.epoch).then(again)
     }
@@ -161,7 +183,7 @@ impl Snapshot {
             view = handle.view();
         }
         let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets };
-        place(self, &routed, &view, &loads, draws)
+        choose_place(self, &routed, &view, &loads, draws)
     }
 }
 

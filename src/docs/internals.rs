@@ -1,17 +1,18 @@
 //! One request through the core, and the rules that keep it right.
 //!
 //! # The way of a request
-//! 1. **Pin.** [`Traffic::snapshot`](crate::Traffic::snapshot) counts a reference on the replica of this thread's lane:
-//!    one pointer load and one increment that no other core touches. A [`Reader`](crate::traffic::Reader) keeps its pin
-//!    while the generation stands.
+//! 1. **Pin.** [`Traffic::snapshot`](crate::Traffic::snapshot) counts a reference on the replica of this thread's lane,
+//!    which it rarely shares with another thread. A [`Reader`](crate::traffic::Reader) keeps its pin while the generation
+//!    stands.
 //! 2. **Facts.** [`Facts::http`](crate::Facts::http) brings host and path into the one spelling that is matched. Ambiguous
 //!    hosts are refused here, ambiguous paths by the table.
 //! 3. **Match.** Host by hash, then a tree of path segments, most specific first; a leaf whose conditions fail gives way to
 //!    the next in precedence. The order of routes in the spec has no meaning.
 //! 4. **Split.** By weight from one random word, or by weighted rendezvous from the sticky key.
-//! 5. **View.** One pointer load gives the shares of the cluster's regions and the usable endpoints, computed beforehand.
-//! 6. **Region.** By share; then one word is read that an operator may have set, the veto. If it is set, the region is
-//!    chosen again among the others.
+//! 5. **View.** The shares of the cluster's regions and the usable endpoints, computed beforehand: the snapshot's first view
+//!    by a plain load, a later one from a cell.
+//! 6. **Region.** By share; then the operator's veto is read, first the moment until which any region is out, and only if
+//!    that has not passed the region's own word. If the region is out, it is chosen again among the others.
 //! 7. **Endpoint.** By the route's policy, in constant work; at most two live counters are compared, and recorded.
 //! 8. **Decision.** A value of 152 bytes that owns nothing, with the exact shares, the reasons, and all that is needed
 //!    to decide the same again.
@@ -21,21 +22,21 @@
 //! of what the table no longer names. An endpoint that is removed drains: permits hold its state, not the table. One that is
 //! added again is a new incarnation with nothing learned.
 //!
-//! A region's veto lives under the region's name, over all clusters and snapshots, so evacuating it is one store that binds
-//! every cluster at once, for requests that pinned an older table too; the views are rebuilt afterwards, in the caller. It
-//! holds the moment it expires, so nothing has to run for it to end.
+//! A region's veto lives under the region's name, over all clusters and snapshots, so evacuating it binds every cluster at
+//! once, for requests that pinned an older table too; the views are rebuilt afterwards, in the caller. It holds the moment
+//! it expires, so nothing has to run for it to end.
 //!
 //! # Orders
 //! - A publish raises the generation's number, then swaps the pointer. A reader that kept an old pin compares numbers, so
 //!   no thread that has seen the new table decides by the old one again (the module text of `traffic/pin.rs` argues it).
-//! - An evacuation stores the veto, then rebuilds the views. A view's rebuild holds its cluster's lock from reading the
+//! - An evacuation stores the region's veto, then the moment until which any region is out, then rebuilds the views. A view's rebuild holds its cluster's lock from reading the
 //!   vetoes until the view is in place, so a slow rebuild never covers a newer one.
 //! - Counts in flight are relaxed: they publish nothing but themselves.
 //!
 //! # Who may rebuild a view
 //! Publish and evacuate rebuild in the caller. Warm-up and the end of an evacuation come by time alone; the first request
-//! after that moment rebuilds the one view, at most ten times a second for each cluster and snapshot. This is the only
-//! allocation on a request's path.
+//! after that moment rebuilds the one view, at most ten times a second for each cluster and snapshot. Nobody waits for it:
+//! who comes meanwhile decides by the view that there is.
 //!
 //! # Algorithms and where they come from
 //! | what | where | source |

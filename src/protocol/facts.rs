@@ -35,19 +35,13 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// The facts of a request that is not HTTP: a path or operation name, taken as it stands.
+    /// The facts of a request that is not HTTP: a path or the name of an operation, read as a URI's path is.
     ///
-    /// A leading slash is optional: `orders/create` and `/orders/create` match alike.
+    /// A leading slash is optional: `orders/create` and `/orders/create` match alike. A name that has two readings, such as
+    /// `a//b`, or a broken escape, such as `50%`, is refused by a table as in HTTP.
     pub fn path(path: &'a str) -> Self {
-        Facts {
-            host: None,
-            path: Cow::Borrowed(path),
-            oddities: Oddities::NONE,
-            query: None,
-            method: None,
-            headers: None,
-            key: None,
-        }
+        let (path, oddities) = normal_path(path);
+        Facts { host: None, path, oddities, query: None, method: None, headers: None, key: None }
     }
 
     /// The facts of an HTTP request.

@@ -33,6 +33,11 @@ impl Oddities {
         Oddities(self.0 | other.0)
     }
 
+    /// All the others.
+    pub(crate) const fn others(self) -> Oddities {
+        Oddities(!self.0)
+    }
+
     /// Whether everything odd here is among `allowed`.
     #[inline]
     pub(crate) const fn are_within(self, allowed: Oddities) -> bool {

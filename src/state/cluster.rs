@@ -114,7 +114,7 @@ mod loom_tests {
                 .build()
                 .expect("a sound table");
             let mut registry = Registry::new(Entropy::seeded(1));
-            let handles = registry.adopt(&table, 1, Instant::START);
+            let handles = registry.adopt(&table, Generation::FIRST, Instant::START);
             let snapshot = Snapshot::new(Generation::FIRST, table, handles, registry.latest_veto());
             let snapshot = Arc::new(snapshot);
             let operator = {

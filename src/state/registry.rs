@@ -11,7 +11,7 @@ use super::handle::RegionHandle;
 use super::region::RegionState;
 use super::veto::{LatestVeto, Veto};
 use crate::entropy::Entropy;
-use crate::id::Name;
+use crate::id::{Generation, Name};
 use crate::sync::{Arc, AtomicU64};
 use crate::table::{Cluster, Region, Table};
 use crate::time::Instant;
@@ -34,21 +34,21 @@ pub(crate) struct Registry {
 struct ClusterSlot {
     epochs: Arc<AtomicU64>,
     regions: HashMap<Name, RegionSlot>,
-    /// The publish that last used the slot: what an older one used has left the table.
-    used: u64,
+    /// The last generation that had it: what has only an older one has left the table.
+    last_used: Generation,
 }
 
 #[derive(Debug)]
 struct RegionSlot {
     state: Arc<RegionState>,
     endpoints: HashMap<Name, EndpointSlot>,
-    used: u64,
+    last_used: Generation,
 }
 
 #[derive(Debug)]
 struct EndpointSlot {
     state: Arc<EndpointState>,
-    used: u64,
+    last_used: Generation,
 }
 
 impl Registry {
@@ -59,28 +59,28 @@ impl Registry {
     }
 
     /// The state of everything in a table: kept where the name is known, new where it is not. What the table does not
-    /// name is let go. `turn` must grow from one call to the next.
-    pub(crate) fn adopt(&mut self, table: &Table, turn: u64, now: Instant) -> Box<[ClusterHandle]> {
-        let handles = table.clusters().map(|cluster| self.adopt_cluster(cluster, turn, now)).collect();
-        self.let_go(turn, now);
+    /// name is let go. Generations must grow from one call to the next.
+    pub(crate) fn adopt(&mut self, table: &Table, generation: Generation, now: Instant) -> Box<[ClusterHandle]> {
+        let handles = table.clusters().map(|cluster| self.adopt_cluster(cluster, generation, now)).collect();
+        self.let_go(generation, now);
         handles
     }
 
-    fn adopt_cluster(&mut self, cluster: &Cluster, turn: u64, now: Instant) -> ClusterHandle {
+    fn adopt_cluster(&mut self, cluster: &Cluster, generation: Generation, now: Instant) -> ClusterHandle {
         let slot = self.clusters.entry(cluster.name().clone()).or_insert_with(|| ClusterSlot {
             epochs: Arc::new(AtomicU64::new(0)),
             regions: HashMap::new(),
-            used: turn,
+            last_used: generation,
         });
-        slot.used = turn;
-        let mut naming = Naming {
+        slot.last_used = generation;
+        let mut adoption = Adoption {
             entropy: &self.entropy,
             vetoes: &mut self.vetoes,
             incarnations: &mut self.incarnations,
-            turn,
+            generation,
             now,
         };
-        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, &mut naming)).collect();
+        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, &mut adoption)).collect();
         ClusterHandle::new(cluster, slot.epochs.clone(), regions, now)
     }
 
@@ -109,15 +109,15 @@ impl Registry {
         self.draining.iter().filter(|state| state.in_flight() > 0).count()
     }
 
-    fn let_go(&mut self, turn: u64, now: Instant) {
+    fn let_go(&mut self, generation: Generation, now: Instant) {
         let draining = &mut self.draining;
         self.clusters.retain(|_, cluster| {
             cluster.regions.retain(|_, region| {
-                let gone = region.endpoints.extract_if(|_, slot| slot.used != turn);
+                let gone = region.endpoints.extract_if(|_, slot| slot.last_used != generation);
                 draining.extend(gone.map(|(_, slot)| slot.state));
-                region.used == turn
+                region.last_used == generation
             });
-            cluster.used == turn
+            cluster.last_used == generation
         });
         // An evacuation outlives the region's absence from the table, and an older table that has the region must hear of
         // the next one too.
@@ -126,36 +126,37 @@ impl Registry {
 }
 
 /// What new state is made of.
-struct Naming<'a> {
+struct Adoption<'a> {
     entropy: &'a Entropy,
     vetoes: &'a mut BTreeMap<Name, Arc<Veto>>,
     incarnations: &'a mut u64,
-    turn: u64,
+    generation: Generation,
     now: Instant,
 }
 
 impl ClusterSlot {
-    fn adopt_region(&mut self, region: &Region, naming: &mut Naming<'_>) -> RegionHandle {
+    fn adopt_region(&mut self, region: &Region, adoption: &mut Adoption<'_>) -> RegionHandle {
         let running = self.regions.contains_key(region.name());
         let slot = self.regions.entry(region.name().clone()).or_insert_with(|| {
-            let veto = naming.vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
+            let veto = adoption.vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
             RegionSlot {
                 // Half of the range is left to count on.
-                state: Arc::new(RegionState::new(veto.clone(), naming.entropy.word() >> 1)),
+                state: Arc::new(RegionState::new(veto.clone(), adoption.entropy.word() >> 1)),
                 endpoints: HashMap::with_capacity(region.endpoints().len()),
-                used: naming.turn,
+                last_used: adoption.generation,
             }
         });
-        slot.used = naming.turn;
+        slot.last_used = adoption.generation;
         let endpoints = region.endpoints().iter().map(|endpoint| {
             if let Some(known) = slot.endpoints.get_mut(endpoint.name()) {
-                known.used = naming.turn;
+                known.last_used = adoption.generation;
                 return known.state.clone();
             }
-            *naming.incarnations += 1;
-            let joined = running.then_some(naming.now);
-            let state = Arc::new(EndpointState::new(slot.state.clone(), joined, *naming.incarnations));
-            slot.endpoints.insert(endpoint.name().clone(), EndpointSlot { state: state.clone(), used: naming.turn });
+            *adoption.incarnations += 1;
+            let joined = running.then_some(adoption.now);
+            let state = Arc::new(EndpointState::new(slot.state.clone(), joined, *adoption.incarnations));
+            slot.endpoints
+                .insert(endpoint.name().clone(), EndpointSlot { state: state.clone(), last_used: adoption.generation });
             state
         });
         RegionHandle { endpoints: endpoints.collect(), state: slot.state.clone() }

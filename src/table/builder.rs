@@ -36,7 +36,7 @@ impl TableSpec {
         self
     }
 
-    /// Sets the deadline where neither cluster nor route says.
+    /// Sets the deadline where neither cluster nor route says. It is carried for the layers to come; nothing enforces it yet.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.defaults.deadline = Some(deadline);
         self
@@ -270,6 +270,11 @@ impl Sticky {
     /// Else by a cookie.
     pub fn or_cookie(self, name: impl Into<String>) -> Self {
         self.or(KeySource::Cookie(name.into()))
+    }
+
+    /// Else by a query parameter.
+    pub fn or_query(self, name: impl Into<String>) -> Self {
+        self.or(KeySource::Query(name.into()))
     }
 
     /// Sets how far down the key decides.

@@ -23,7 +23,7 @@ use crate::protocol::path::normal_parameter;
 use crate::protocol::{Facts, Oddities};
 use crate::sync::Arc;
 use http::header::HeaderName;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -83,7 +83,7 @@ impl Table {
         if !facts.oddities().are_within(self.0.allowed) {
             return Err(Rejected::new(Reason::BadPath));
         }
-        self.0.index.find(facts).ok_or(const { Rejected::new(Reason::NoRoute) })
+        self.0.index.find(facts).ok_or(Rejected::new(Reason::NoRoute))
     }
 
     /// A match of a route, as the spec's normal form has it.
@@ -198,7 +198,9 @@ fn compile_matches(route: &mut RouteSpec, place: u32, allowed: Oddities, problem
     for (which, matching) in std::mem::take(&mut route.matches).into_iter().enumerate() {
         let at = |part: &str| format!("routes.{name}.matches.{which}.{part}");
         let odd = PathPattern::oddities(matching.path.as_ref());
-        if !odd.are_within(allowed) {
+        if !odd.are_within(Oddities::BROKEN.others()) {
+            problems.add(at("path"), "holds a broken escape or a control character; a percent sign is `%25`");
+        } else if !odd.are_within(allowed) {
             let message =
                 "has more than one reading and can never match; rewrite it, or allow its kind in the table's paths";
             problems.add(at("path"), message);
@@ -220,10 +222,17 @@ fn compile_matches(route: &mut RouteSpec, place: u32, allowed: Oddities, problem
 
 /// Tells of matches that are equal, and of those that two others cover together.
 fn check_overlaps(sorted: &[Compiling], routes: &[RouteSpec], problems: &mut Problems) {
-    let name = |one: &Compiling| &routes[one.route as usize].name;
-    let path = |one: &Compiling| format!("routes.{}.matches", name(one));
+    let route = |one: &Compiling| &routes[one.route as usize];
+    let path = |one: &Compiling| match route(one) {
+        RouteSpec { name, matches, .. } if matches.len() > 1 => format!("routes.{name}.matches.{}", one.which),
+        RouteSpec { name, .. } => format!("routes.{name}.matches"),
+    };
     for pair in sorted.windows(2).filter(|pair| pair[0].predicate == pair[1].predicate) {
-        let message = format!("has the same match as route `{}`; nothing could tell them apart", name(&pair[0]));
+        let message = if pair[0].route == pair[1].route {
+            "is there twice; remove one".into()
+        } else {
+            format!("has the same match as route `{}`; nothing could tell them apart", route(&pair[0]).name)
+        };
         problems.add(path(&pair[1]), message);
     }
     let same_place =
@@ -232,9 +241,11 @@ fn check_overlaps(sorted: &[Compiling], routes: &[RouteSpec], problems: &mut Pro
         let conditions: Vec<&Conditions> = group.iter().map(|one| &one.predicate.conditions).collect();
         for (at, one) in group.iter().enumerate().skip(2) {
             if let Some(places) = conditions[at].covered_by(&conditions[..at]) {
-                let names: Vec<_> = places.into_iter().map(|place| format!("`{}`", name(&group[place]))).collect();
+                let names = places.into_iter().map(|place| format!("`{}`", route(&group[place]).name));
+                let names: Vec<_> = names.collect::<BTreeSet<_>>().into_iter().collect();
+                let routes = if names.len() == 1 { "matches of route" } else { "routes" };
                 let names = names.join(" and ");
-                let message = format!("can never be reached: routes {names} together take all it takes, before it");
+                let message = format!("can never be reached: {routes} {names} together take all it takes, before it");
                 problems.add(path(one), message);
             }
         }

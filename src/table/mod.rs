@@ -36,6 +36,7 @@ pub use spec::{
 };
 
 pub(crate) use index::Entry;
+pub(crate) use names::did_you_mean;
 pub(crate) use policy::Picking;
 pub(crate) use route::Target;
 pub(crate) use split::{Weighed, Weighted};

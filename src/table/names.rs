@@ -31,7 +31,7 @@ pub(super) fn find<'a, T: Named>(all: &'a mut [T], path: &str, name: &str) -> Re
 }
 
 /// `; did you mean ..?`, or the names there are, or nothing.
-pub(super) fn did_you_mean<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> String {
     let mut near: Vec<_> = all.map(|other| (distance(name, other), other)).collect();
     near.sort_unstable();
     match near.first() {
@@ -39,7 +39,7 @@ pub(super) fn did_you_mean<'a>(name: &str, all: impl Iterator<Item = &'a str>) -
         _ if (1..=8).contains(&near.len()) => {
             let mut names: Vec<_> = near.iter().map(|(_, other)| format!("`{other}`")).collect();
             names.sort_unstable();
-            format!("; there is {}", names.join(", "))
+            format!("; there {} {}", if names.len() == 1 { "is" } else { "are" }, names.join(", "))
         }
         _ => String::new(),
     }

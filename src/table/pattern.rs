@@ -109,6 +109,9 @@ fn step(text: &str, segment: &str, placeholders: bool) -> Result<Step, String> {
         _ if placeholders && segment.contains(['{', '}']) => {
             Err(format!("is {text:?}; a placeholder is a whole segment with a name, as in `/users/{{id}}`"))
         }
+        _ if segment.contains(['{', '}']) => {
+            Err(format!("is {text:?}; for a placeholder use `path_template`, and for a brace write `%7B` and `%7D`"))
+        }
         _ => Ok(Step::Literal(normal_path(segment).0.into())),
     }
 }

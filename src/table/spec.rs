@@ -164,7 +164,7 @@ pub enum KeySource {
     Header(String),
     /// The value of a cookie.
     Cookie(String),
-    /// The first value of a query parameter, as it stands in the URI.
+    /// The first value of a query parameter, decoded: `a%2Db` and `a-b` are one key.
     Query(String),
 }
 

@@ -89,18 +89,18 @@ impl History {
     pub(super) fn before(&self) -> Result<(Generation, Table), PublishError> {
         let origin = self.0.back().map_or(Generation::FIRST, Revision::origin);
         let before = self.0.iter().rev().find(|revision| revision.generation < origin);
-        let before = before.ok_or_else(|| self.forgotten(Generation::from_u64(origin.as_u64().saturating_sub(1))))?;
+        let before = before.ok_or_else(|| PublishError::NothingBefore { oldest: self.oldest() })?;
         Ok((before.origin(), before.table.clone()))
     }
 
     /// The table of a generation.
     pub(super) fn get(&self, generation: Generation) -> Result<Table, PublishError> {
         let found = self.0.iter().find(|revision| revision.generation == generation);
-        found.map(|revision| revision.table.clone()).ok_or_else(|| self.forgotten(generation))
+        let forgotten = || PublishError::Forgotten { wanted: generation, oldest: self.oldest() };
+        found.map(|revision| revision.table.clone()).ok_or_else(forgotten)
     }
 
-    fn forgotten(&self, wanted: Generation) -> PublishError {
-        let oldest = self.0.front().map_or(Generation::FIRST, Revision::generation);
-        PublishError::Forgotten { wanted, oldest }
+    fn oldest(&self) -> Generation {
+        self.0.front().map_or(Generation::FIRST, Revision::generation)
     }
 }

@@ -256,7 +256,7 @@ proptest! {
         let error = build(&[("here", &present), ("gone", &absent)]).expect_err("nothing is left for the third");
         prop_assert_eq!(
             error.to_string(),
-            "the table has a problem: routes.whole.matches: can never be reached: routes `here` and `gone` together \
+            "the table has a problem: routes.whole.matches: can never be reached: routes `gone` and `here` together \
              take all it takes, before it"
         );
         // Half a cover leaves the other half.

@@ -197,7 +197,7 @@ impl Side {
                     model.publish(&table, Some(origin));
                     prop_assert_eq!(published.after(), &table);
                 }
-                (Err(PublishError::Forgotten { oldest, .. }), None) => {
+                (Err(PublishError::NothingBefore { oldest }), None) => {
                     prop_assert_eq!(oldest.as_u64(), model.history[0].0);
                 }
                 (done, _) => prop_assert!(false, "{done:?}"),

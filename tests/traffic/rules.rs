@@ -82,7 +82,7 @@ proptest! {
             prop_assert_eq!(decisions(), expected);
         }
         let refused = traffic.rollback();
-        prop_assert!(matches!(refused, Err(PublishError::Forgotten { .. })), "{:?}", refused);
+        prop_assert!(matches!(refused, Err(PublishError::NothingBefore { .. })), "{:?}", refused);
         let newest = traffic.history()[tables.len() - 1].generation();
         traffic.rollback_to(newest).expect("it is remembered");
         prop_assert!(traffic.snapshot().table() == &tables[tables.len() - 1]);
@@ -130,8 +130,10 @@ fn what_is_refused_changes_nothing() {
     let forgotten = traffic.rollback_to(never).expect_err("never in force");
     assert_eq!(forgotten.to_string(), "generation 11 is not in the history, which goes back to generation 1");
     assert_eq!(seen(), before);
+    let first = Traffic::new(before.1.clone()).rollback().expect_err("nothing before");
+    assert_eq!(first.to_string(), "no earlier table is remembered; the history goes back to generation 1");
     let nowhere = traffic.evacuate("ap", seconds(60)).expect_err("no such region");
-    assert_eq!(nowhere.to_string(), "the table has a problem: regions.ap: is in no cluster; there is `eu`, `us`");
+    assert_eq!(nowhere.to_string(), "no cluster has a region `ap`; there are `eu`, `us`");
     assert_eq!(seen(), before);
 }
 
@@ -160,7 +162,7 @@ fn the_history_is_bounded_and_tells_how_each_table_came_into_force() {
         traffic.rollback().expect("one before");
     }
     // Each rollback took a place in the history, so what comes before is forgotten by now.
-    assert!(matches!(traffic.rollback(), Err(PublishError::Forgotten { .. })));
+    assert!(matches!(traffic.rollback(), Err(PublishError::NothingBefore { .. })));
     assert_eq!(traffic.history().len(), REMEMBERED);
 }
 

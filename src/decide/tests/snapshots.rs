@@ -14,8 +14,9 @@ pub(super) fn snapshot(spec: TableSpec) -> Snapshot {
 
 /// A table as it comes into force over what the registry knows.
 pub(super) fn publish(registry: &mut Registry, table: &Table, generation: u64, now: Instant) -> Snapshot {
+    let generation = Generation::from_u64(generation);
     let handles = registry.adopt(table, generation, now);
-    Snapshot::new(Generation::from_u64(generation), table.clone(), handles, registry.latest_veto())
+    Snapshot::new(generation, table.clone(), handles, registry.latest_veto())
 }
 
 /// A table of one cluster with one region, and a route to it.

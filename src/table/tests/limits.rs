@@ -14,14 +14,14 @@ fn a_ratio_is_zero_to_one_with_both_ends() {
 
 #[test]
 fn what_is_no_ratio_is_refused_with_the_number_and_a_hint_where_percents_were_meant() {
-    let message = |number| Ratio::new(number).unwrap_err().problems()[0].to_string();
-    assert_eq!(message(25.0), "ratio: is 25, which is outside 0 to 1; for 25 percent write 0.25");
-    assert_eq!(message(1.5), "ratio: is 1.5, which is outside 0 to 1; for 1.5 percent write 0.015");
-    assert_eq!(message(100.0), "ratio: is 100, which is outside 0 to 1; for 100 percent write 1");
-    assert_eq!(message(100.5), "ratio: is 100.5, which is outside 0 to 1");
-    assert_eq!(message(-0.5), "ratio: is -0.5, which is outside 0 to 1");
-    assert_eq!(message(f64::NAN), "ratio: is NaN, which is outside 0 to 1");
-    assert_eq!(message(f64::INFINITY), "ratio: is inf, which is outside 0 to 1");
+    let message = |number| Ratio::new(number).unwrap_err().to_string();
+    assert_eq!(message(25.0), "25 is not a ratio, which is 0 to 1; for 25 percent write 0.25");
+    assert_eq!(message(1.5), "1.5 is not a ratio, which is 0 to 1; for 1.5 percent write 0.015");
+    assert_eq!(message(100.0), "100 is not a ratio, which is 0 to 1; for 100 percent write 1");
+    assert_eq!(message(100.5), "100.5 is not a ratio, which is 0 to 1");
+    assert_eq!(message(-0.5), "-0.5 is not a ratio, which is 0 to 1");
+    assert_eq!(message(f64::NAN), "NaN is not a ratio, which is 0 to 1");
+    assert_eq!(message(f64::INFINITY), "inf is not a ratio, which is 0 to 1");
 }
 
 #[test]

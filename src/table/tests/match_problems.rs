@@ -60,6 +60,11 @@ fn paths_of_matches_are_plain_paths_with_placeholders_for_whole_segments() {
             at(&format!("is {template:?}; a placeholder is a whole segment with a name, as in `/users/{{id}}`"))
         );
     }
+    // Braces that would be read as they stand are what somebody meant as a placeholder.
+    let braces = "for a placeholder use `path_template`, and for a brace write `%7B` and `%7D`";
+    assert_eq!(path("/users/{id}"), at(&format!("is \"/users/{{id}}\"; {braces}")));
+    assert_eq!(of_match(Match::new().path_prefix("/a/{")), at(&format!("is \"/a/{{\"; {braces}")));
+    assert_eq!(path("/users/%7Bid%7d"), [""; 0]);
     let never = "has more than one reading and can never match; rewrite it, or allow its kind in the table's paths";
     for odd in ["/a/../b", "/a/%2e%2E/b", "/a%2fb", "/a\\b", "//a", "/a//b"] {
         assert_eq!(path(odd), at(never), "{odd}");
@@ -67,7 +72,7 @@ fn paths_of_matches_are_plain_paths_with_placeholders_for_whole_segments() {
     // No table can allow a broken escape.
     let mut spec = routes([("r", Match::new().path("/a%zz"))]);
     spec.paths = PathRules { allow_dot_segments: true, allow_encoded_slashes: true, allow_empty_segments: true };
-    assert_eq!(problems(spec.clone()), at(never));
+    assert_eq!(problems(spec.clone()), at("holds a broken escape or a control character; a percent sign is `%25`"));
     spec.routes[0].matches = vec![Match::new().path("/a/..//b%2fc")];
     assert_eq!(problems(spec), [""; 0]);
 }

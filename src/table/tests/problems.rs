@@ -216,7 +216,7 @@ fn a_misspelled_cluster_is_told_with_the_nearest_or_with_all_when_they_are_few()
     };
     let unknown = "routes.r.split.chekout: names a cluster that does not exist";
     assert_eq!(with(&["checkout", "cart"], "chekout"), [format!("{unknown}; did you mean `checkout`?")]);
-    assert_eq!(with(&["cart", "api"], "chekout"), [format!("{unknown}; there is `api`, `cart`")]);
+    assert_eq!(with(&["cart", "api"], "chekout"), [format!("{unknown}; there are `api`, `cart`")]);
     let many: Vec<_> = (0..9).map(|n| format!("cluster-{n}")).collect();
     assert_eq!(with(&many.iter().map(String::as_str).collect::<Vec<_>>(), "chekout"), [unknown]);
     assert_eq!(with(&[], "chekout"), [unknown]);
