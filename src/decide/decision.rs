@@ -135,7 +135,8 @@ pub enum EndpointReason {
     Slot,
     /// A later slot of the key is its; endpoints of earlier ones are not usable, warming up, or had their fill.
     LaterSlot,
-    /// Drawn by weight from the key: none of the key's first slots could be used.
+    /// None of the key's first 16 slots could be used: drawn by weight from the key, or, where some of them had their fill
+    /// of the load, the less loaded of two.
     SlotsPassed,
 }
 
@@ -173,7 +174,7 @@ impl fmt::Display for EndpointReason {
             EndpointReason::Cheaper => "the lower cost",
             EndpointReason::Slot => "the key's slot",
             EndpointReason::LaterSlot => "a later slot of the key",
-            EndpointReason::SlotsPassed => "drawn by weight from the key, since its slots could not be used",
+            EndpointReason::SlotsPassed => "drawn by weight, since none of the key's slots could be used",
         })
     }
 }

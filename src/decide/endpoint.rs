@@ -9,7 +9,7 @@ use crate::table::{Picking, Region};
 use std::num::NonZeroU32;
 
 /// Slots of a Maglev table that are tried before the key takes any usable endpoint. With half of the endpoints unusable,
-/// one key in 65 536 comes that far.
+/// one key in 65 536 comes that far; with a bound on loads, everybody who asks for one hot key does.
 const MAX_PROBES: u16 = 16;
 
 /// A chosen endpoint, why, and what was read.
@@ -115,7 +115,7 @@ impl<L: Loads> Choosing<'_, L> {
     fn by_slot(&self, table: u32, max_load: Option<NonZeroU32>, key: Option<u64>) -> Option<ChosenEndpoint> {
         let table = &self.region.maglevs[table as usize];
         let mut bits = key.unwrap_or_else(|| self.draws.draw(Purpose::Endpoint));
-        let mut readings = Readings::default();
+        let mut full_slots = 0;
         for probe in 0..MAX_PROBES {
             let place = table.slot(bits)?;
             bits = mix64(bits);
@@ -124,14 +124,25 @@ impl<L: Loads> Choosing<'_, L> {
                 continue;
             }
             if max_load.is_some_and(|percent| self.is_full(place, percent)) {
-                readings.full_slots += 1;
+                full_slots += 1;
                 continue;
             }
             let reason = if probe == 0 { EndpointReason::Slot } else { EndpointReason::LaterSlot };
-            return Some(ChosenEndpoint { place, reason, readings });
+            return Some(ChosenEndpoint { place, reason, readings: Readings { full_slots, ..Readings::default() } });
         }
-        let place = self.view.endpoints.draw(bits)?.member;
-        Some(ChosenEndpoint { place, reason: EndpointReason::SlotsPassed, readings })
+        if full_slots > 0 {
+            return Some(self.after_full_slots(full_slots));
+        }
+        Some(chosen(self.view.endpoints.draw(bits)?.member, EndpointReason::SlotsPassed))
+    }
+
+    /// Drawn from the key, one endpoint would get all that a hot key's slots cannot take. So here the key counts for nothing
+    /// any more, and loads for everything.
+    #[cold]
+    fn after_full_slots(&self, full_slots: u16) -> ChosenEndpoint {
+        let chosen = self.by_two(false);
+        let readings = Readings { full_slots, ..chosen.readings };
+        ChosenEndpoint { reason: EndpointReason::SlotsPassed, readings, ..chosen }
     }
 
     /// Whether one more request would bring an endpoint above its bound: `in flight + 1 > ceil(c x fair share)`, where the

@@ -81,7 +81,8 @@ pub struct Maglev {
     /// go on to the next slot (Mirrokni, Thorup, Zadimoghaddam, *Consistent hashing with bounded loads*, 2017).
     ///
     /// Default: unbounded. From 100 on; 125 to 200 are usual. At 125, with 79 requests in flight over 10 endpoints of
-    /// equal weight, the eleventh on one of them goes elsewhere. Lower is more even and less sticky.
+    /// equal weight, the eleventh on one of them goes elsewhere. Lower is more even and less sticky. Sixteen slots of a key
+    /// are asked; what they cannot take goes to the less loaded of two, whose load the bound does not look at.
     pub max_load_percent: Option<u32>,
 }
 
