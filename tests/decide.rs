@@ -1140,8 +1140,8 @@ fn word_with(bits: u64, purpose: u64) -> u64 {
     (bits ^ bits >> 30 ^ bits >> 60).wrapping_sub(purpose.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-/// I-07, I-08: A draw of 64 bits is the point `bits x total / 2^64` of a line on which each target has its weight. Each end
-/// of a weight is met from both sides, to the last bit: a target has all bits that are its own, and zero has none.
+/// I-07, I-08: A draw of 64 bits is the point `bits x total / 2^64` of a line on which each target has its weight. Each
+/// end of a weight is met from both sides, to the last bit: a target has all bits that are its own, and zero has none.
 #[test]
 fn the_bits_next_to_a_border_belong_to_the_targets_beside_it() {
     for weights in [&[0, 1, 0, 0, 2, 7, 0][..], &[u32::MAX, 0, 1, u32::MAX], &[0, 1, 1_000_000_007, 3, 0], &[5, 0]] {

@@ -19,6 +19,13 @@ pub(crate) struct ChosenEndpoint {
     pub(crate) readings: Readings,
 }
 
+/// What a key's slots came to.
+enum Slots {
+    Chosen(ChosenEndpoint),
+    /// So many had their fill of the load, and the others could not be used either.
+    Full(u16),
+}
+
 /// Everything a pick may look at.
 pub(crate) struct Choosing<'a, L> {
     pub(crate) region: &'a Region,
@@ -39,15 +46,22 @@ impl<L: Loads> Choosing<'_, L> {
         if usable.len() <= 1 {
             return Some(chosen(usable.iter().next()?.member, EndpointReason::Only));
         }
-        match (self.picking, self.key) {
-            (picking @ (Picking::LeastInFlight | Picking::PeakEwma), None) => {
-                Some(self.by_two(picking == Picking::PeakEwma))
-            }
-            (Picking::Random, None) => Some(chosen(self.draw()?.member, EndpointReason::Random)),
-            (Picking::RoundRobin, None) => self.by_turn(),
-            (Picking::Maglev { table, max_load_percent }, key) => self.by_slot(table, max_load_percent, key),
-            (_, Some(key)) => Some(chosen(self.by_rendezvous(key)?, EndpointReason::Sticky)),
-        }
+        let (reason, full_slots) = match (self.picking, self.key) {
+            (Picking::LeastInFlight, None) => (EndpointReason::LessInFlight, 0),
+            (Picking::PeakEwma, None) => (EndpointReason::Cheaper, 0),
+            (Picking::Random, None) => return Some(chosen(self.draw()?.member, EndpointReason::Random)),
+            (Picking::RoundRobin, None) => return self.by_turn(),
+            (Picking::Maglev { table, max_load_percent }, key) => match self.by_slot(table, max_load_percent, key)? {
+                Slots::Chosen(endpoint) => return Some(endpoint),
+                // Drawn from the key, one endpoint would get all that a hot key's slots cannot take. So here the key counts
+                // for nothing any more, and loads for everything.
+                Slots::Full(slots) => (EndpointReason::SlotsPassed, slots),
+            },
+            (_, Some(key)) => return Some(chosen(self.by_rendezvous(key)?, EndpointReason::Sticky)),
+        };
+        let mut endpoint = self.by_two(reason);
+        endpoint.readings.full_slots = full_slots;
+        Some(endpoint)
     }
 
     /// Any usable endpoint, by weight.
@@ -90,7 +104,8 @@ impl<L: Loads> Choosing<'_, L> {
     /// their weights when idle (ties go to the first drawn) and carry loads in that proportion when busy. A cost in time
     /// already tells a strong endpoint from a weak one and is compared as it is.
     #[inline]
-    fn by_two(&self, by_cost: bool) -> ChosenEndpoint {
+    fn by_two(&self, reason: EndpointReason) -> ChosenEndpoint {
+        let by_cost = reason == EndpointReason::Cheaper;
         let usable = &self.view.endpoints;
         let (one, other) = usable.draw_two(self.draws.draw(Purpose::Endpoint), self.draws.draw(Purpose::Rival));
         let load = |endpoint| {
@@ -105,14 +120,13 @@ impl<L: Loads> Choosing<'_, L> {
         };
         let (picked, rival, picked_load, rival_load) =
             if first { (one, other, one_load, other_load) } else { (other, one, other_load, one_load) };
-        let reason = if by_cost { EndpointReason::Cheaper } else { EndpointReason::LessInFlight };
         let readings = Readings { picked_load, rival_load, rival: rival.member, ..Readings::default() };
         ChosenEndpoint { place: picked.member, reason, readings }
     }
 
     /// The endpoint of the key's slot, or of one of the next, which are drawn from the key: probing neighbours would load
     /// whoever stands after a dead endpoint.
-    fn by_slot(&self, table: u32, max_load: Option<NonZeroU32>, key: Option<u64>) -> Option<ChosenEndpoint> {
+    fn by_slot(&self, table: u32, max_load: Option<NonZeroU32>, key: Option<u64>) -> Option<Slots> {
         let table = &self.region.maglevs[table as usize];
         let mut bits = key.unwrap_or_else(|| self.draws.draw(Purpose::Endpoint));
         let mut full_slots = 0;
@@ -128,21 +142,13 @@ impl<L: Loads> Choosing<'_, L> {
                 continue;
             }
             let reason = if probe == 0 { EndpointReason::Slot } else { EndpointReason::LaterSlot };
-            return Some(ChosenEndpoint { place, reason, readings: Readings { full_slots, ..Readings::default() } });
+            let readings = Readings { full_slots, ..Readings::default() };
+            return Some(Slots::Chosen(ChosenEndpoint { place, reason, readings }));
         }
         if full_slots > 0 {
-            return Some(self.after_full_slots(full_slots));
+            return Some(Slots::Full(full_slots));
         }
-        Some(chosen(self.view.endpoints.draw(bits)?.member, EndpointReason::SlotsPassed))
-    }
-
-    /// Drawn from the key, one endpoint would get all that a hot key's slots cannot take. So here the key counts for nothing
-    /// any more, and loads for everything.
-    #[cold]
-    fn after_full_slots(&self, full_slots: u16) -> ChosenEndpoint {
-        let chosen = self.by_two(false);
-        let readings = Readings { full_slots, ..chosen.readings };
-        ChosenEndpoint { reason: EndpointReason::SlotsPassed, readings, ..chosen }
+        Some(Slots::Chosen(chosen(self.view.endpoints.draw(bits)?.member, EndpointReason::SlotsPassed)))
     }
 
     /// Whether one more request would bring an endpoint above its bound: `in flight + 1 > ceil(c x fair share)`, where the

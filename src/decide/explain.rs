@@ -42,23 +42,18 @@ pub struct Explanation<'a> {
 }
 
 impl Snapshot {
-    /// A decision with names; `None` when another snapshot made it.
+    /// A decision with names; `None` when another generation's table made it.
     pub fn describe(&self, decision: &Decision) -> Option<Explanation<'_>> {
-        (decision.generation == self.generation()).then(|| self.in_words(*decision))
-    }
-
-    /// The decision must be this snapshot's.
-    pub(super) fn in_words(&self, decision: Decision) -> Explanation<'_> {
-        let cluster = self.table().cluster_at(decision.cluster);
-        let region = &cluster.regions[decision.region as usize];
-        Explanation {
-            route: self.table().route_at(decision.route),
-            matched: self.table().match_at(decision.route, decision.which),
+        let endpoint = self.endpoint(decision)?;
+        let cluster = self.table().clusters().nth(decision.cluster as usize)?;
+        Some(Explanation {
+            route: self.table().routes().nth(decision.route as usize)?,
+            matched: self.table().match_at(decision.route, decision.which)?,
             cluster,
-            region,
-            endpoint: &region.endpoints[decision.endpoint as usize],
-            decision,
-        }
+            region: cluster.regions.get(decision.region as usize)?,
+            endpoint,
+            decision: *decision,
+        })
     }
 }
 

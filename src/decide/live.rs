@@ -10,7 +10,6 @@ use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::Facts;
 use crate::state::{ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
-use crate::sync::Arc;
 use crate::table::{Endpoint, Entry, Route, Scope, Table, Target, Weighed};
 use crate::time::Instant;
 use crate::unit::Share;
@@ -125,13 +124,13 @@ impl Snapshot {
     /// As `decide`.
     pub fn explain(&self, facts: &Facts<'_>, draws: Draws, now: Instant) -> Result<Explanation<'_>, Rejected> {
         let decision = self.decide_with(facts, draws, now, Tickets::Look)?;
-        Ok(self.in_words(decision))
+        Ok(self.describe(&decision).expect("this snapshot has just decided"))
     }
 
     /// Decides once more with what a decision recorded instead of the live counters: its draws and its readings.
     ///
-    /// Gives the same decision if the view is still of the decision's epoch; `None` when it is another, or when another
-    /// table decided.
+    /// Gives the same decision if the view is still of the decision's epoch; `None` when it is another, when another table
+    /// decided, or when the facts are of a request that goes to another cluster.
     ///
     /// # Errors
     /// As `decide`.
@@ -139,30 +138,37 @@ impl Snapshot {
         if decision.generation != self.generation() {
             return None;
         }
+        let routed = match Routed::new(self.table(), facts, decision.draws) {
+            Ok(routed) => routed,
+            Err(rejected) => return Some(Err(rejected)),
+        };
+        if routed.target.target.cluster != decision.cluster {
+            return None;
+        }
         let view = self.cluster(decision.cluster).view();
         let recorded = Recorded::new(decision.readings);
-        let again = || {
-            let routed = Routed::new(self.table(), facts, decision.draws)?;
-            choose_place(self, &routed, &view, &recorded, decision.draws)
-        };
-        (view.epoch == decision.epoch).then(again)
+        (view.epoch == decision.epoch).then(|| choose_place(self, &routed, &view, &recorded, decision.draws))
     }
 
-    /// The endpoint that a decision of this snapshot names; `None` for another snapshot's.
+    /// The endpoint that a decision of this snapshot names; `None` for another generation's.
     pub fn endpoint(&self, decision: &Decision) -> Option<&Endpoint> {
-        let cluster = (decision.generation == self.generation()).then(|| self.table().cluster_at(decision.cluster))?;
-        Some(&cluster.regions[decision.region as usize].endpoints[decision.endpoint as usize])
+        if decision.generation != self.generation() {
+            return None;
+        }
+        // Checked at each step: a decision of other traffic may have the same generation.
+        let region = self.table().clusters().nth(decision.cluster as usize)?.regions.get(decision.region as usize)?;
+        region.endpoints.get(decision.endpoint as usize)
     }
 
     /// Counts a request as in flight where a decision of this snapshot sends it, until the permit is dropped; `None` for
-    /// another snapshot's.
+    /// another generation's.
     #[inline]
     pub fn begin(&self, decision: &Decision, now: Instant) -> Option<Permit> {
-        (decision.generation == self.generation()).then(|| Permit::begin(self.endpoint_state(decision), now))
-    }
-
-    fn endpoint_state(&self, decision: &Decision) -> &Arc<EndpointState> {
-        &self.cluster(decision.cluster).regions[decision.region as usize].endpoints[decision.endpoint as usize]
+        if decision.generation != self.generation() {
+            return None;
+        }
+        let region = self.clusters().get(decision.cluster as usize)?.regions.get(decision.region as usize)?;
+        Some(Permit::begin(region.endpoints.get(decision.endpoint as usize)?, now))
     }
 
     #[inline]

@@ -46,6 +46,11 @@ impl Snapshot {
     }
 
     #[inline]
+    pub(crate) fn clusters(&self) -> &[ClusterHandle] {
+        &self.clusters
+    }
+
+    #[inline]
     pub(crate) fn cluster(&self, place: u32) -> &ClusterHandle {
         &self.clusters[place as usize]
     }

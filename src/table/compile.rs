@@ -87,8 +87,8 @@ impl Table {
     }
 
     /// A match of a route, as the spec's normal form has it.
-    pub(crate) fn match_at(&self, route: u32, which: u32) -> &Match {
-        &self.0.spec.routes[route as usize].matches[which as usize]
+    pub(crate) fn match_at(&self, route: u32, which: u32) -> Option<&Match> {
+        self.0.spec.routes.get(route as usize)?.matches.get(which as usize)
     }
 }
 

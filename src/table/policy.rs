@@ -95,7 +95,7 @@ pub struct SlowStart {
     /// The time to full weight. More than 0.
     pub window: Duration,
     /// The part of its weight that an endpoint starts with, rounded down to a 64th. Default: 10%, so 6/64. At 0 it starts
-    /// with the least step, 1/64.
+    /// with what its first millisecond is worth, at least 1/64.
     pub floor: Ratio,
     /// The shape: 1 is a line; above, faster at first; below, slower. Default: 1. More than 0, at most 100.
     ///

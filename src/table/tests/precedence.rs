@@ -211,7 +211,7 @@ fn a_route_takes_what_any_of_its_matches_takes_and_says_which() {
     let table = spec.build().unwrap();
     let which = |path| {
         let entry = table.find(&Facts::path(path)).ok()?;
-        Some(table.match_at(entry.route, entry.which).to_string())
+        table.match_at(entry.route, entry.which).map(ToString::to_string)
     };
     assert_eq!(which("/a").as_deref(), Some("path /a"));
     assert_eq!(which("/b").as_deref(), Some("paths below /b"));
