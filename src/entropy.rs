@@ -86,7 +86,7 @@ impl Draws {
 
     /// The same request's draws for another attempt, counted from 0.
     #[inline]
-    pub const fn attempt(self, attempt: u32) -> Self {
+    pub const fn for_attempt(self, attempt: u32) -> Self {
         Draws { word: self.word, attempt }
     }
 
@@ -96,7 +96,7 @@ impl Draws {
     }
 
     /// Which attempt these draws are for, counted from 0.
-    pub const fn attempt_number(self) -> u32 {
+    pub const fn attempt(self) -> u32 {
         self.attempt
     }
 
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn attempts_draw_from_different_places() {
         let first = Draws::from_word(7);
-        assert_ne!(first.draw(Purpose::Region), first.attempt(1).draw(Purpose::Region));
-        assert_eq!(first.draw(Purpose::Region), first.attempt(0).draw(Purpose::Region));
+        assert_ne!(first.draw(Purpose::Region), first.for_attempt(1).draw(Purpose::Region));
+        assert_eq!(first.draw(Purpose::Region), first.for_attempt(0).draw(Purpose::Region));
     }
 
     #[test]

@@ -230,7 +230,7 @@ proptest! {
             }
             let key = word.to_be_bytes();
             let facts = if turn % 4 == 0 { Facts::path("/") } else { Facts::path("/").with_key(&key) };
-            let decided = snapshot.decide(&facts, Draws::from_word(word).attempt(turn as u32 % 3), NOW);
+            let decided = snapshot.decide(&facts, Draws::from_word(word).for_attempt(turn as u32 % 3), NOW);
             if left.iter().all(|&weight| weight == 0) {
                 prop_assert_eq!(decided.map_err(|rejected| rejected.reason()), Err(Reason::NoEndpoint));
                 continue;
@@ -394,7 +394,7 @@ proptest! {
             let facts = || Facts::http(request).map(|facts| facts.with_key(key.as_bytes()));
             let (Ok(facts), Ok(again)) = (facts(), facts()) else { continue };
             let first = one_table.decide(&facts, one.draws(), NOW);
-            let second = other_table.decide(&again, other.draws().attempt(loaded), NOW);
+            let second = other_table.decide(&again, other.draws().for_attempt(loaded), NOW);
             let (Ok(first), Ok(second)) = (&first, &second) else {
                 // A cluster may have no region left; which cluster, without a key, is drawn.
                 continue;
@@ -628,7 +628,7 @@ proptest! {
             prop_assert!(cluster.regions.iter().all(|region| region.share.whole() == whole));
             let parts: u64 = cluster.regions.iter().map(|region| region.share.part()).sum();
             let all_out = cluster.regions.iter().all(|region| {
-                region.evacuated_for.is_some() || snapshot.table().cluster(cluster.name.as_str()).is_none_or(|cluster| {
+                region.readmitted_in.is_some() || snapshot.table().cluster(cluster.name.as_str()).is_none_or(|cluster| {
                     cluster.regions().iter().any(|other| *other.name() == region.name && other.weight() == 0)
                 })
             });
@@ -699,7 +699,7 @@ fn explained(specs: [TableSpec; 2], requests: &[Request<()>], steps: Vec<Step>) 
                 let now = traffic.now().as_nanos().saturating_sub(late * 1_000_000);
                 let now = Instant::from_nanos(now);
                 let Ok(facts) = Facts::http(&requests[request]) else { continue };
-                let draws = Draws::from_word(word).attempt(attempt);
+                let draws = Draws::from_word(word).for_attempt(attempt);
                 let why = snapshot.explain(&facts, draws, now);
                 let decided = snapshot.decide(&facts, draws, now);
                 let (Ok(why), Ok(decision)) = (&why, &decided) else {

@@ -118,7 +118,7 @@ impl fmt::Display for Explanation<'_> {
             decision.generation,
             decision.epoch,
             draws.word(),
-            draws.attempt_number()
+            draws.attempt()
         )
     }
 }

@@ -29,7 +29,7 @@ impl<'t> Routed<'t> {
         let entry = table.find(facts)?;
         let route = table.route_at(entry.route);
         let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
-        let (target, reason) = choose_target(table, route, key, draws.attempt(0));
+        let (target, reason) = choose_target(table, route, key, draws.for_attempt(0));
         Ok(Routed { entry, route, target, reason, key })
     }
 
@@ -122,6 +122,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// As `decide`.
+    #[expect(clippy::missing_panics_doc, reason = "what was decided a line before has its names")]
     pub fn explain(&self, facts: &Facts<'_>, draws: Draws, now: Instant) -> Result<Explanation<'_>, Rejected> {
         let decision = self.decide_with(facts, draws, now, Tickets::Look)?;
         Ok(self.describe(&decision).expect("this snapshot has just decided"))

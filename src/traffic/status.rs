@@ -43,8 +43,8 @@ pub struct RegionStatus {
     pub rank: u32,
     /// The part of the cluster's requests that it gets now.
     pub share: Share,
-    /// How long it is still evacuated.
-    pub evacuated_for: Option<Duration>,
+    /// How long until it comes back, when it is evacuated.
+    pub readmitted_in: Option<Duration>,
     /// Requests in flight, to the end of their bodies.
     pub in_flight: u32,
     /// Its endpoints, by name.
@@ -74,7 +74,7 @@ pub struct EndpointStatus {
     /// Requests it failed.
     pub failures: u64,
     /// Its response time: a moving average that follows peaks at once and forgets over 10 s.
-    pub average: Option<Duration>,
+    pub response_time: Option<Duration>,
 }
 
 impl Status {
@@ -97,7 +97,7 @@ impl Status {
                             waiting: state.waiting(),
                             successes: state.successes(),
                             failures: state.failures(),
-                            average: state.average(now),
+                            response_time: state.average(now),
                         }
                     });
                 let until = known.state.veto().until();
@@ -105,7 +105,7 @@ impl Status {
                     name: region.name().clone(),
                     rank: region.rank(),
                     share: Share::of(share, view.shares.total().max(1)),
-                    evacuated_for: (now < until).then(|| until.since(now)),
+                    readmitted_in: (now < until).then(|| until.since(now)),
                     in_flight: known.state.in_flight(),
                     endpoints: endpoints.collect(),
                 }

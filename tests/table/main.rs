@@ -109,7 +109,7 @@ fn same_decisions(one: Table, other: Table, requests: &[Request<()>], words: &[u
     let (one, other) = (in_force(one), in_force(other));
     for request in requests {
         for (attempt, &word) in (0..).zip(words) {
-            let draws = Draws::from_word(word).attempt(attempt % 3);
+            let draws = Draws::from_word(word).for_attempt(attempt % 3);
             prop_assert_eq!(decide(&one, request, draws), decide(&other, request, draws), "{:?}", request);
         }
     }

@@ -343,7 +343,7 @@ impl Side {
         for cluster in &status.clusters {
             for region in &cluster.regions {
                 let out = model.out.get(region.name.as_str()).filter(|until| model.now < **until);
-                prop_assert_eq!(region.evacuated_for, out.map(|until| seconds(until - model.now)));
+                prop_assert_eq!(region.readmitted_in, out.map(|until| seconds(until - model.now)));
                 prop_assert!(out.is_none() || region.share.part() == 0);
                 for endpoint in &region.endpoints {
                     let key = (cluster.name.to_string(), region.name.to_string(), endpoint.name.to_string());

@@ -183,10 +183,10 @@ fn re_ranking_and_re_weighting_keep_what_was_learned() {
         let regions = status.clusters.iter().flat_map(|cluster| &cluster.regions);
         regions
             .flat_map(|region| {
-                let out = (region.name.clone(), region.in_flight, region.evacuated_for);
+                let out = (region.name.clone(), region.in_flight, region.readmitted_in);
                 region.endpoints.iter().map(move |one| {
                     let counts = (one.in_flight, one.waiting, one.successes, one.failures);
-                    (out.clone(), one.name.clone(), one.incarnation, counts, one.average, one.warm)
+                    (out.clone(), one.name.clone(), one.incarnation, counts, one.response_time, one.warm)
                 })
             })
             .collect()
@@ -230,7 +230,7 @@ fn an_endpoint_that_comes_back_is_a_new_one() {
     let status = traffic.status();
     let eu = &status.clusters[0].regions[0];
     assert!(eu.endpoints[0].incarnation > number);
-    assert_eq!((eu.endpoints[0].in_flight, eu.endpoints[0].failures, eu.endpoints[0].average), (0, 0, None));
+    assert_eq!((eu.endpoints[0].in_flight, eu.endpoints[0].failures, eu.endpoints[0].response_time), (0, 0, None));
     // The region is the same, and still has the request.
     assert_eq!((eu.in_flight, status.draining), (1, 1));
     drop(old);
@@ -341,7 +341,7 @@ fn nothing_happens_while_the_clock_stands() {
     hand.advance(seconds(32));
     let later = look();
     assert_eq!(warm(&later.1).part(), 32);
-    assert_eq!(later.1.clusters[0].regions[1].evacuated_for, None);
+    assert_eq!(later.1.clusters[0].regions[1].readmitted_in, None);
     assert_eq!(look(), later);
 }
 
