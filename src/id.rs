@@ -73,7 +73,7 @@ pub struct Generation(u64);
 impl Generation {
     pub(crate) const FIRST: Generation = Generation(1);
 
-    #[cfg(test)]
+    #[cfg(all(test, not(contraflow_loom)))]
     pub(crate) const fn from_u64(number: u64) -> Self {
         Generation(number)
     }
