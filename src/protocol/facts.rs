@@ -181,13 +181,17 @@ fn http_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<Cow<'a, 
         Some(line) => Some(line.to_str().map_err(|_| Reason::BadHost)?),
     };
     // An empty Host is how a client says that the target has no authority (RFC 9110, 7.2).
-    let header = header.map(str::trim).filter(|line| !line.is_empty());
+    let header = header.map(str::trim_ascii).filter(|line| !line.is_empty());
     match (uri.authority(), header) {
         (None, None) => Ok(None),
         (Some(authority), None) => Ok(Some(normal_host(authority.as_str())?.0)),
         (None, Some(line)) => Ok(Some(normal_host(line)?.0)),
         (Some(authority), Some(line)) => {
             let (host, port) = normal_host(authority.as_str())?;
+            // As nearly always: then they agree without being compared in detail.
+            if authority.as_str() == line {
+                return Ok(Some(host));
+            }
             let (other, other_port) = normal_host(line)?;
             let ports_differ = matches!((port, other_port), (Some(one), Some(other)) if one != other);
             if host != other || ports_differ { Err(Reason::HostMismatch) } else { Ok(Some(host)) }

@@ -9,10 +9,37 @@ use crate::error::Reason;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
+/// The longest host name, in bytes (RFC 1035).
+const MAX_LENGTH: usize = 253;
+
 /// Host and port of an authority, such as `Host`'s value: the host in its normal spelling.
 ///
 /// Borrows unless the spelling had to change.
+#[inline]
 pub(crate) fn normal_host(authority: &str) -> Result<(Cow<'_, str>, Option<u16>), Reason> {
+    if is_plain(authority.as_bytes()) { Ok((Cow::Borrowed(authority), None)) } else { normalise(authority) }
+}
+
+/// Whether this surely is a host name in its normal spelling, without a port. Written as passes without branches, which the
+/// compiler turns into vectors.
+#[inline]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "lazy operators would branch, and branches keep it from being vectors"
+)]
+fn is_plain(host: &[u8]) -> bool {
+    let [first, .., last] = host else { return false };
+    let mut odd = (*first == b'.') | (*last == b'.') | (host.len() > MAX_LENGTH);
+    for &byte in host {
+        odd |= !(byte.is_ascii_lowercase() | byte.is_ascii_digit() | (byte == b'-') | (byte == b'.') | (byte == b'_'));
+    }
+    for (&byte, &next) in host.iter().zip(&host[1..]) {
+        odd |= (byte == b'.') & (next == b'.');
+    }
+    !odd
+}
+
+fn normalise(authority: &str) -> Result<(Cow<'_, str>, Option<u16>), Reason> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (address, after) = rest.split_once(']').ok_or(Reason::BadHost)?;
         let parsed: Ipv6Addr = address.parse().map_err(|_| Reason::BadHost)?;
@@ -34,8 +61,9 @@ pub(crate) fn normal_host(authority: &str) -> Result<(Cow<'_, str>, Option<u16>)
             _ => return Err(Reason::BadHost),
         }
     }
-    // `a..b` and `.a` have empty labels; RFC 1035 ends a name at 253 bytes.
-    if host.is_empty() || host.len() > 253 || host.starts_with('.') || host.ends_with('.') || host.contains("..") {
+    // `a..b` and `.a` have empty labels.
+    if host.is_empty() || host.len() > MAX_LENGTH || host.starts_with('.') || host.ends_with('.') || host.contains("..")
+    {
         return Err(Reason::BadHost);
     }
     let host = if upper { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) };
@@ -73,6 +101,19 @@ fn port_of(text: &str) -> Result<Option<u16>, Reason> {
 #[cfg(all(test, not(contraflow_loom)))]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(crate::property_config())]
+
+        // I-66
+        #[test]
+        fn the_short_way_gives_what_the_long_way_gives(text in "[a-cZ0.:_ \\[\\]-]{0,12}", long in "[a.]{250,256}") {
+            for text in [text, long] {
+                prop_assert_eq!(normal_host(&text), normalise(&text));
+            }
+        }
+    }
 
     fn host(authority: &str) -> Result<String, Reason> {
         normal_host(authority).map(|(host, _)| host.into_owned())
