@@ -61,11 +61,12 @@ fn exponential(bits: u64) -> u64 {
     let short = !bits;
     if short < 1 << 57 {
         // -ln(1 - x) = x + x^2/2 + x^3/3 + x^4/4 + ..; x < 2^-7, so the fifth term is below 2^-30 of the first.
-        let x = (u128::from(short) << 1) + 1; // 65 bits after the point: the half counts
-        let x2 = (x * x) >> 65;
-        let x3 = (x2 * x) >> 65;
-        let x4 = (x3 * x) >> 65;
-        return ((x + x2 / 2 + x3 / 3 + x4 / 4) >> (65 - POINT)) as u64;
+        let times = |a: u64, b: u64| ((u128::from(a) * u128::from(b)) >> 65) as u64;
+        let x = short << 1 | 1; // 65 bits after the point: the half counts
+        let x2 = times(x, x);
+        let x3 = times(x2, x);
+        let x4 = times(x3, x);
+        return (x + x2 / 2 + x3 / 3 + x4 / 4) >> (65 - POINT);
     }
     // u = m * 2^-(zeros + 1) with m in [1, 2): -ln(u) = (zeros + 1) ln 2 - ln m.
     let wide = u128::from(bits) << 1 | 1; // 65 bits after the point: the half counts
@@ -74,12 +75,13 @@ fn exponential(bits: u64) -> u64 {
     let interval = (m >> (63 - INTERVALS)) as usize & ((1 << INTERVALS) - 1);
     let Centre { inverse, log } = CENTRES[interval];
     // m = centre * (1 + r) with |r| < 2^-8; ln m = ln centre + r - r^2/2 + r^3/3, the next term is below 2^-34.
-    let r = ((u128::from(m) * u128::from(inverse)) >> 63).cast_signed() - (1 << 63);
-    let r2 = (r * r) >> 63;
-    let r3 = (r2 * r) >> 63;
-    let log_m = i128::from(log) + ((r - r2 / 2 + r3 / 3) >> (63 - POINT));
-    let whole = (u128::from(zeros + 1) * LN_2) >> (64 - POINT);
-    (whole.cast_signed() - log_m).max(0) as u64
+    let times = |a: i64, b: i64| ((i128::from(a) * i128::from(b)) >> 63) as i64;
+    let r = (((u128::from(m) * u128::from(inverse)) >> 63) as u64).wrapping_sub(1 << 63).cast_signed();
+    let r2 = times(r, r);
+    let r3 = times(r2, r);
+    let log_m = log + ((r - r2 / 2 + r3 / 3) >> (63 - POINT));
+    let whole = ((u128::from(zeros + 1) * LN_2) >> (64 - POINT)) as u64;
+    whole.saturating_add_signed(-log_m)
 }
 
 /// The middle of an interval: its inverse with 63 bits after the point, its logarithm with 58.
