@@ -21,6 +21,7 @@ use crate::table::{Diff, RouteSpec, Table, TableSpec, did_you_mean};
 use crate::time::{Clock, Instant};
 use history::History;
 use pin::Cell;
+use std::fmt;
 use std::time::Duration;
 
 /// The routing table in force and all that was learned under it. Cheap to clone; clones are the same traffic.
@@ -46,7 +47,7 @@ use std::time::Duration;
 /// assert_eq!(decision.generation().as_u64(), 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Traffic {
     core: Arc<Core>,
 }
@@ -67,6 +68,13 @@ struct Writer {
     history: History,
     /// Snapshots that somebody may still have pinned.
     retired: Vec<Arc<Snapshot>>,
+}
+
+impl fmt::Debug for Traffic {
+    /// The generation in force, and no more: services hold a traffic, and are logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Traffic").field("generation", &self.snapshot().generation()).finish_non_exhaustive()
+    }
 }
 
 /// Why a publish was refused. Nothing changed.

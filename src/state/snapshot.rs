@@ -6,16 +6,27 @@ use crate::id::Generation;
 use crate::sync::Arc;
 use crate::table::Table;
 use crate::time::Instant;
+use std::fmt;
 
 /// A published table with the state of its names: immutable but for what traffic teaches.
 ///
 /// A request takes one and keeps it, so all its decisions are by the same table.
-#[derive(Debug)]
 pub struct Snapshot {
     generation: Generation,
     table: Table,
     clusters: Box<[ClusterHandle]>,
     latest_veto: Arc<LatestVeto>,
+}
+
+impl fmt::Debug for Snapshot {
+    /// The generation and its table's size; the rest is in [`table`](Self::table) and the traffic's status.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("generation", &self.generation)
+            .field("routes", &self.table.routes().len())
+            .field("clusters", &self.table.clusters().len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Snapshot {

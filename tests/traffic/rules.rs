@@ -380,3 +380,13 @@ fn one_service_needs_no_table() {
     assert!(snapshot.endpoint(&foreign).is_none() && snapshot.describe(&foreign).is_none());
     assert!(snapshot.replay(&Facts::path("/"), &foreign).is_none());
 }
+
+/// A service that holds a traffic can be logged: a line, not the table and the state of every endpoint.
+#[test]
+fn a_traffic_is_shown_in_a_line() {
+    let (traffic, _hand) = traffic(built(api(&[("eu", &["a"]), ("us", &["b"])])));
+    assert_eq!(format!("{traffic:?}"), "Traffic { generation: Generation(1), .. }");
+    let snapshot = "Snapshot { generation: Generation(1), routes: 1, clusters: 1, .. }";
+    assert_eq!(format!("{:?}", *traffic.snapshot()), snapshot);
+    assert!(format!("{:?}", traffic.reader()).len() < 200 && format!("{:?}", traffic.snapshot()).len() < 200);
+}
