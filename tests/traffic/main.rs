@@ -14,7 +14,7 @@ use contraflow::state::Permit;
 use contraflow::table::{PathRules, Region};
 use contraflow::testing::strategies::{requests, specs, tables};
 use contraflow::time::{Clock, Instant, ManualClock};
-use contraflow::traffic::{Cause, Pinned, PublishError, Revision, Status};
+use contraflow::traffic::{Cause, Pinned, PublishError, Published, Revision, Status};
 use contraflow::{
     Decision, Draws, Entropy, Facts, Match, Outcome, Pick, Share, SlowStart, Snapshot, Table, TableError, TableSpec,
     Traffic,
@@ -25,8 +25,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, FileFailurePersistence};
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 const REMEMBERED: usize = 32;

@@ -345,6 +345,70 @@ fn nothing_happens_while_the_clock_stands() {
     assert_eq!(look(), later);
 }
 
+/// I-63: A response time is forgotten by the clock and by nothing else: to 1/e in 10 s, under another table too.
+#[test]
+fn response_times_fade_with_the_clock() {
+    let (traffic, hand) = traffic(built(api(&[("eu", &["a"])])));
+    let snapshot = traffic.snapshot();
+    let decision = decide(&snapshot, 1, traffic.now()).expect("an endpoint");
+    let mut permit = snapshot.begin(&decision, traffic.now()).expect("its own");
+    hand.advance(Duration::from_millis(100));
+    permit.answered(Outcome::Success, traffic.now());
+    let milliseconds = || {
+        let known = traffic.status().clusters[0].regions[0].endpoints[0].response_time;
+        known.expect("it has answered").as_secs_f64() * 1e3
+    };
+    let near = |expected: f64| assert!((milliseconds() - expected).abs() < expected / 1e3, "{}", milliseconds());
+    near(100.0);
+    traffic.publish(built(api(&[("eu", &["a"]), ("us", &["b"])]))).expect("nothing refuses");
+    drop(permit);
+    near(100.0);
+    hand.advance(seconds(10));
+    // 100 ms / e.
+    near(36.788);
+    hand.advance(seconds(10));
+    near(13.534);
+}
+
+/// I-01: A decision says which view made it: the one that the status shows. A new one comes with a publish, an evacuation,
+/// its end by word or by time, for older pins too; no two are called alike, and without any of these it stays.
+#[test]
+fn every_decision_names_the_view_that_made_it() {
+    let table = built(api(&[("eu", &["a"]), ("us", &["b"])]));
+    let (traffic, hand) = traffic(table.clone());
+    let old = traffic.snapshot();
+    let mut seen = BTreeSet::new();
+    // By the table in force, then by the older pin.
+    let mut changed = |expected: [bool; 2]| {
+        for (snapshot, expected) in [traffic.snapshot(), old.clone()].into_iter().zip(expected) {
+            let epochs: BTreeSet<_> =
+                (0..20).map(|word| decide(&snapshot, word, traffic.now()).expect("a region").epoch()).collect();
+            assert_eq!(epochs.len(), 1, "{epochs:?}");
+            let epoch = *epochs.first().expect("one");
+            assert_eq!(seen.insert((epoch, snapshot.generation())), expected, "{epoch}");
+            if snapshot.generation() == traffic.snapshot().generation() {
+                assert_eq!(traffic.status().clusters[0].epoch, epoch);
+            }
+        }
+        let epochs: BTreeSet<_> = seen.iter().map(|(epoch, _)| epoch).collect();
+        assert_eq!(epochs.len(), seen.len(), "two views of one name");
+    };
+    changed([true, false]);
+    hand.advance(seconds(5));
+    changed([false, false]);
+    traffic.publish(table).expect("nothing refuses");
+    changed([true, false]);
+    traffic.evacuate("eu", seconds(60)).expect("a region");
+    changed([true, true]);
+    traffic.readmit("eu").expect("a region");
+    changed([true, true]);
+    traffic.evacuate("us", seconds(60)).expect("a region");
+    changed([true, true]);
+    hand.advance(seconds(60));
+    changed([true, true]);
+    changed([false, false]);
+}
+
 #[test]
 fn a_pin_keeps_its_table_and_a_permit_keeps_none() {
     let (traffic, _hand) = traffic(built(api(&[("eu", &["a"])])));

@@ -148,3 +148,177 @@ fn an_edit_that_was_overtaken_runs_again_on_the_newer_spec() {
     assert_eq!(published.before().spec().clusters[0].regions[1].weight, 9);
     assert_eq!(published.diff().changes().len(), 1);
 }
+
+/// I-04, I-68: Writers at once are one after the other: each table takes the place of the one before it, and a rollback goes
+/// back from the table that it found in force.
+#[test]
+fn writers_at_once_make_one_history() {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Way {
+        Forward,
+        Back,
+    }
+    let spec = || api(&[("eu", &["a", "b"])]);
+    let (traffic, _hand) = traffic(built(spec()));
+    let first = traffic.snapshot().table().clone();
+    let mut steps: Vec<(Way, Published)> = thread::scope(|scope| {
+        let writers: Vec<_> = (0..4u32)
+            .map(|writer| {
+                let traffic = &traffic;
+                scope.spawn(move || {
+                    let step = |at: u32| match (at + writer) % 4 {
+                        0 | 1 => Some((Way::Back, traffic.rollback().ok()?)),
+                        2 => {
+                            // A table that is nobody else's.
+                            let mut spec = spec();
+                            spec.clusters[0].regions[0].endpoints[0].weight = 2 + 4 * at + writer;
+                            Some((Way::Forward, traffic.publish(built(spec)).expect("nothing refuses")))
+                        }
+                        _ => {
+                            let raise = |spec: &mut TableSpec| {
+                                spec.cluster_mut("api")?.region_mut("eu")?.endpoints[1].weight += 1;
+                                Ok(())
+                            };
+                            Some((Way::Forward, traffic.edit(raise).expect("sound")))
+                        }
+                    };
+                    (0..300).filter_map(step).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        writers.into_iter().flat_map(|writer| writer.join().expect("it does not panic")).collect()
+    });
+    steps.sort_by_key(|(_, published)| published.generation());
+    assert!(steps.iter().any(|(way, _)| *way == Way::Back));
+    // Generation, where its table was first in force, and the table.
+    let mut history = vec![(1, 1, first)];
+    for (way, published) in &steps {
+        let (newest, origin, current) = history.last().expect("never empty").clone();
+        let generation = published.generation().as_u64();
+        assert_eq!(generation, newest + 1);
+        assert!(*published.before() == current, "generation {generation} did not replace the one before it");
+        let origin = if *way == Way::Back {
+            let before = history.iter().rev().take(REMEMBERED).find(|(generation, ..)| *generation < origin);
+            let (_, origin, table) = before.expect("there was something before");
+            assert!(published.after() == table, "generation {generation} went back to another table");
+            *origin
+        } else {
+            generation
+        };
+        history.push((generation, origin, published.after().clone()));
+    }
+    let kept = history.iter().rev().take(REMEMBERED).rev();
+    let listed: Vec<_> = traffic.history().iter().map(|one| (one.generation().as_u64(), one.table().clone())).collect();
+    assert!(kept.map(|(generation, _, table)| (*generation, table.clone())).eq(listed));
+}
+
+/// I-68: Of all who publish what they made from one generation one does, and the others are told that they came too late.
+#[test]
+fn of_all_who_start_from_one_generation_one_publishes() {
+    const ROUNDS: u64 = 400;
+    let table = built(api(&[("eu", &["a"])]));
+    let traffic = Traffic::new(table.clone());
+    let start = Barrier::new(4);
+    let publisher = || {
+        let round = |_| {
+            let base = traffic.snapshot().generation();
+            start.wait();
+            let published = traffic.publish_if(base, table.clone());
+            // Nobody looks for the next round's generation before all have had their turn.
+            start.wait();
+            (base, published.map(|published| published.generation()))
+        };
+        (0..ROUNDS).map(round).collect::<Vec<_>>()
+    };
+    let done: Vec<_> = thread::scope(|scope| {
+        let publishers = [(); 4].map(|()| scope.spawn(publisher));
+        publishers.into_iter().flat_map(|publisher| publisher.join().expect("it does not panic")).collect()
+    });
+    // Judged here: who panicked in there would leave the others waiting.
+    let mut winners = BTreeSet::new();
+    for (base, published) in done {
+        match published {
+            Ok(generation) => {
+                assert_eq!(generation.as_u64(), base.as_u64() + 1);
+                assert!(winners.insert(generation), "two published generation {generation}");
+            }
+            Err(PublishError::Conflict { expected, current }) => {
+                assert_eq!((expected, current.as_u64()), (base, base.as_u64() + 1));
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(winners.len() as u64, ROUNDS);
+    assert_eq!(traffic.snapshot().generation().as_u64(), 1 + ROUNDS);
+}
+
+/// I-23: While tables are swapped and endpoints warm up, so that requests rebuild views too, nobody who decides between an
+/// `evacuate` that has returned and the `readmit` is sent there, by an older pin either; what is in flight there stays.
+#[test]
+fn in_a_storm_of_swaps_nobody_is_sent_to_a_region_that_is_out() {
+    let table =
+        |endpoints: &[&str]| built(api(&[("eu", endpoints), ("us", &["z"])]).slow_start(SlowStart::over(seconds(64))));
+    let (traffic, hand) = traffic(table(&["a"]));
+    let first = traffic.snapshot();
+    let in_eu =
+        (0..).find_map(|word| decide(&first, word, traffic.now()).ok().filter(|one| place(&first, one).0 == "eu"));
+    let permit = first.begin(&in_eu.expect("half of all"), traffic.now()).expect("its own");
+    drop(first);
+    // Odd while the region is out, another number each time.
+    let (phase, done, while_out) = (AtomicU64::new(0), AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        let request = |number: u64| {
+            let (traffic, phase, done, while_out) = (&traffic, &phase, &done, &while_out);
+            scope.spawn(move || {
+                let mut reader = traffic.reader();
+                let (mut word, mut old) = (number << 32, traffic.snapshot());
+                while !done.load(Ordering::SeqCst) {
+                    word += 1;
+                    if word % 16 == 0 {
+                        old = traffic.snapshot();
+                    }
+                    let before = phase.load(Ordering::SeqCst);
+                    let pinned = match word % 3 {
+                        0 => old.clone(),
+                        1 => reader.pin(),
+                        _ => traffic.snapshot(),
+                    };
+                    let decision = decide(&pinned, word, traffic.now()).expect("us is never out");
+                    if before % 2 == 1 && phase.load(Ordering::SeqCst) == before {
+                        while_out.fetch_add(1, Ordering::Relaxed);
+                        assert_eq!(place(&pinned, &decision).0, "us", "by generation {}", decision.generation());
+                    }
+                }
+            })
+        };
+        let requests = [0, 1, 2].map(request);
+        let operate = || {
+            for round in 0..400 {
+                // The next step of a warm-up is due, so requests rebuild views while the evacuation does.
+                hand.advance(seconds(10));
+                traffic.evacuate("eu", seconds(60)).expect("a region");
+                phase.fetch_add(1, Ordering::SeqCst);
+                // Some decide now by what there is, some after the next swap, some while the warm-up goes on.
+                let seen = while_out.load(Ordering::Relaxed);
+                traffic.publish(table([&["a", "b"][..], &["a", "c"], &["a"]][round % 3])).expect("nothing refuses");
+                hand.advance(seconds(10));
+                while while_out.load(Ordering::Relaxed) < seen + 4
+                    && !requests.iter().any(ScopedJoinHandle::is_finished)
+                {
+                    thread::yield_now();
+                }
+                assert_eq!(traffic.status().clusters[0].regions[0].in_flight, 1, "it is not cut off");
+                phase.fetch_add(1, Ordering::SeqCst);
+                traffic.readmit("eu").expect("a region");
+                assert_eq!(regions(&traffic.snapshot(), traffic.now()), set(["eu", "us"]));
+            }
+        };
+        let operated = panic::catch_unwind(AssertUnwindSafe(operate));
+        // The others end, whatever became of the operator.
+        done.store(true, Ordering::SeqCst);
+        operated.unwrap_or_else(|panicked| panic::resume_unwind(panicked));
+    });
+    assert!(while_out.into_inner() >= 1000);
+    drop(permit);
+    assert_eq!(traffic.status().clusters[0].regions[0].in_flight, 0);
+}
