@@ -69,6 +69,7 @@ pub(crate) enum Purpose {
     Endpoint = 3,
     Rival = 4,
     SlowStart = 5,
+    Another = 6,
 }
 
 /// Places in the stream that one attempt may use; more than there are purposes, so new ones do not move old draws.

@@ -1,10 +1,13 @@
 //! The two families of failure.
 //!
 //! *Building* a table fails with a [`TableError`]: opaque, holding **every** problem at once, each with the path of the
-//! part it is about and a sentence that says what to do. *Serving* fails with a [`Rejected`]: a small closed set, typed,
-//! made without allocating, and by definition never sent to anyone.
+//! part it is about and a sentence that says what to do. *Serving* fails with an [`Error`]: a small closed set, typed,
+//! made without allocating. Its kinds tell whether the request was sent: [`Rejected`] by definition never was, after
+//! [`TimedOut`] nobody knows, and the service's own error is the service's.
 
+use http::StatusCode;
 use std::fmt;
+use std::time::Duration;
 
 /// Why a table could not be built: all its problems, each with its path.
 ///
@@ -126,6 +129,13 @@ pub enum Reason {
     /// The URI and the `Host` header name different hosts.
     #[error("the request's URI and its Host header name different hosts")]
     HostMismatch,
+    /// No endpoint that could take the request has an address that the leaf can use: see
+    /// [`Origin`](crate::layer::Origin).
+    #[error("the endpoint's address is no host with an optional port")]
+    BadAddress,
+    /// The deadline passed before an endpoint was ready to take the request.
+    #[error("the deadline passed before an endpoint was ready")]
+    Deadline,
     /// No region of the cluster may be used: each is evacuated, weighs nothing, or has no usable endpoint.
     #[error("no endpoint of the cluster may be used")]
     NoEndpoint,
@@ -142,5 +152,108 @@ impl Rejected {
     /// Why the request was refused.
     pub fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// The status that says so in HTTP: 400 for a request with two readings, 404 where no route matches, 503 where nobody
+    /// can take it, 504 where the deadline passed.
+    pub fn http_status(&self) -> StatusCode {
+        match self.reason {
+            Reason::BadHost | Reason::BadPath | Reason::HostMismatch => StatusCode::BAD_REQUEST,
+            Reason::NoRoute => StatusCode::NOT_FOUND,
+            Reason::NoEndpoint | Reason::BadAddress => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The status code that says so in gRPC: 3 (`INVALID_ARGUMENT`) for a request with two readings, 12 (`UNIMPLEMENTED`)
+    /// where no route matches, 14 (`UNAVAILABLE`) where nobody can take it, 4 (`DEADLINE_EXCEEDED`) where the deadline
+    /// passed.
+    pub fn grpc_code(&self) -> u8 {
+        match self.reason {
+            Reason::BadHost | Reason::BadPath | Reason::HostMismatch => 3,
+            Reason::NoRoute => 12,
+            Reason::NoEndpoint | Reason::BadAddress => 14,
+            Reason::Deadline => 4,
+        }
+    }
+}
+
+/// The deadline passed and the head of the answer had not come. The request was sent, and may have been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no answer within {after:?}")]
+pub struct TimedOut {
+    after: Duration,
+}
+
+impl TimedOut {
+    pub(crate) const fn new(after: Duration) -> Self {
+        TimedOut { after }
+    }
+
+    /// How long the request had.
+    pub fn after(&self) -> Duration {
+        self.after
+    }
+}
+
+/// Why a request has no answer.
+///
+/// ```
+/// use contraflow::{Error, Reason};
+///
+/// fn may_be_repeated<E>(error: &Error<E>) -> bool {
+///     match error {
+///         Error::Rejected(rejected) => rejected.reason() != Reason::NoRoute, // never sent
+///         Error::TimedOut(_) | Error::Inner(_) => false,                     // who knows
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error<E> {
+    /// We refused it: it was never sent, so repeating it is safe for any method.
+    Rejected(Rejected),
+    /// The deadline passed after it was sent.
+    TimedOut(TimedOut),
+    /// The service failed.
+    Inner(E),
+}
+
+impl<E: fmt::Display> fmt::Display for Error<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Rejected(rejected) => rejected.fmt(f),
+            Error::TimedOut(timed_out) => timed_out.fmt(f),
+            Error::Inner(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error> std::error::Error for Error<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Rejected(_) | Error::TimedOut(_) => None,
+            // It speaks for itself above, so what caused it comes next.
+            Error::Inner(error) => error.source(),
+        }
+    }
+}
+
+impl<E> From<Rejected> for Error<E> {
+    fn from(rejected: Rejected) -> Self {
+        Error::Rejected(rejected)
+    }
+}
+
+/// An error of any kind, as tower's middleware has it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl<E: Into<BoxError>> Error<E> {
+    /// The error in a box; what is in it can be found by `downcast_ref`: a [`Rejected`], a [`TimedOut`] or the service's own.
+    pub fn boxed(self) -> BoxError {
+        match self {
+            Error::Rejected(rejected) => Box::new(rejected),
+            Error::TimedOut(timed_out) => Box::new(timed_out),
+            Error::Inner(error) => error.into(),
+        }
     }
 }

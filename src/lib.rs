@@ -66,14 +66,16 @@
 //! | `testing` | (feature `testing`) a virtual-time world, strategies for tables and requests |
 //! | [`docs`] | the manual: defaults and why, limitations, performance, internals |
 #![forbid(unsafe_code)]
-#![doc(test(attr(deny(warnings))))]
+#![doc(test(attr(deny(warnings), allow(dead_code, unused_variables))))]
 
 pub mod decide;
 pub mod docs;
 mod entropy;
 pub mod error;
 mod id;
-mod protocol;
+pub mod layer;
+mod observe;
+pub mod protocol;
 pub mod state;
 mod sync;
 pub mod table;
@@ -85,9 +87,10 @@ mod unit;
 
 pub use decide::Decision;
 pub use entropy::{Draws, Entropy};
-pub use error::{Reason, Rejected, TableError};
+pub use error::{Error, Reason, Rejected, TableError};
 pub use id::{Epoch, Generation, Name};
-pub use protocol::{Facts, Outcome};
+pub use observe::{Event, Observer};
+pub use protocol::{Facts, Grpc, Http, Outcome, Plain, Verdict};
 pub use state::Snapshot;
 pub use table::{Maglev, Match, Pick, Scope, SlowStart, Sticky, Table, TableSpec};
 pub use traffic::Traffic;

@@ -6,15 +6,18 @@
 
 mod history;
 mod pin;
+mod shared;
 mod status;
 
 pub use history::{Cause, Revision};
 pub use pin::{Pinned, Reader};
+pub(crate) use shared::Shared;
 pub use status::{ClusterStatus, EndpointStatus, RegionStatus, Status};
 
 use crate::entropy::{Draws, Entropy};
 use crate::error::TableError;
 use crate::id::{Generation, Name};
+use crate::observe::{Event, Observer};
 use crate::state::{Registry, Snapshot};
 use crate::sync::{Arc, Mutex};
 use crate::table::{Diff, RouteSpec, Table, TableSpec, did_you_mean};
@@ -55,7 +58,7 @@ pub struct Traffic {
 #[derive(Debug)]
 struct Core {
     cell: Cell,
-    clock: Clock,
+    shared: Arc<Shared>,
     entropy: Entropy,
     writer: Mutex<Writer>,
 }
@@ -176,10 +179,11 @@ impl Traffic {
         let generation = Generation::FIRST;
         let handles = registry.adopt(&table, generation, now);
         let current = Arc::new(Snapshot::new(generation, table.clone(), handles, registry.latest_veto()));
-        let cell = Cell::new(&current);
+        let shared = Arc::new(Shared::new(clock));
+        let cell = Cell::new(&current, &shared);
         let history = History::new(Revision::new(generation, table, Cause::Publish, now));
         let writer = Mutex::new(Writer { current, registry, history, retired: Vec::new() });
-        Traffic { core: Arc::new(Core { cell, clock, entropy, writer }) }
+        Traffic { core: Arc::new(Core { cell, shared, entropy, writer }) }
     }
 
     /// Traffic to one service: one route that takes every request, to one cluster of one endpoint, all of this name.
@@ -216,7 +220,7 @@ impl Traffic {
     /// The moment on the traffic's clock.
     #[inline]
     pub fn now(&self) -> Instant {
-        self.core.clock.now()
+        self.core.shared.clock().now()
     }
 
     /// The draws of a new request.
@@ -232,8 +236,7 @@ impl Traffic {
     /// # Errors
     /// None yet: a [`Table`] is sound. Rules about what may change at once will refuse here.
     pub fn publish(&self, table: Table) -> Result<Published, PublishError> {
-        let mut writer = self.core.writer.lock();
-        Ok(writer.put(&self.core, table, Cause::Publish))
+        self.write(|writer| Ok(writer.put(&self.core, table, Cause::Publish)))
     }
 
     /// Puts a table in force if this generation still is: for whoever made it from that generation's.
@@ -275,9 +278,10 @@ impl Traffic {
     /// # Errors
     /// [`PublishError::NothingBefore`] when there is none before, or no longer: the last 32 are remembered.
     pub fn rollback(&self) -> Result<Published, PublishError> {
-        let mut writer = self.core.writer.lock();
-        let (generation, table) = writer.history.before()?;
-        Ok(writer.put(&self.core, table, Cause::Rollback(generation)))
+        self.write(|writer| {
+            let (generation, table) = writer.history.before()?;
+            Ok(writer.put(&self.core, table, Cause::Rollback(generation)))
+        })
     }
 
     /// Puts the table of a remembered generation back in force, as a new generation.
@@ -285,9 +289,10 @@ impl Traffic {
     /// # Errors
     /// [`PublishError::Forgotten`] when it is not remembered.
     pub fn rollback_to(&self, generation: Generation) -> Result<Published, PublishError> {
-        let mut writer = self.core.writer.lock();
-        let table = writer.history.get(generation)?;
-        Ok(writer.put(&self.core, table, Cause::Rollback(generation)))
+        self.write(|writer| {
+            let table = writer.history.get(generation)?;
+            Ok(writer.put(&self.core, table, Cause::Rollback(generation)))
+        })
     }
 
     /// The tables that were in force, oldest first; the last is in force now. 32 are remembered.
@@ -323,7 +328,9 @@ impl Traffic {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn evacuate(&self, region: &str, expires_in: Duration) -> Result<(), UnknownRegion> {
-        self.veto(region, |now| now.after(expires_in))
+        let (region, until) = self.veto(region, |now| now.after(expires_in))?;
+        self.tell(|| Event::Evacuated { region, until });
+        Ok(())
     }
 
     /// Lets an evacuated region back before its time is over.
@@ -331,7 +338,20 @@ impl Traffic {
     /// # Errors
     /// When no cluster has a region of this name.
     pub fn readmit(&self, region: &str) -> Result<(), UnknownRegion> {
-        self.veto(region, |_| Instant::START)
+        let (region, _) = self.veto(region, |_| Instant::START)?;
+        self.tell(|| Event::Readmitted { region });
+        Ok(())
+    }
+
+    /// Tells an observer of everything from now on, until [`stop_observing`](Self::stop_observing).
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.core.shared.add(observer);
+    }
+
+    /// Tells an observer nothing more.
+    #[expect(clippy::needless_pass_by_value, reason = "so that a handle of the observer's own type can be given")]
+    pub fn stop_observing(&self, observer: Arc<dyn Observer>) {
+        self.core.shared.remove(&observer);
     }
 
     /// Frees old tables that nobody has pinned any more, and the state of endpoints that have drained.
@@ -355,32 +375,55 @@ impl Traffic {
     }
 
     fn put_if(&self, expected: Generation, table: Table, cause: Cause) -> Result<Published, PublishError> {
-        let mut writer = self.core.writer.lock();
-        let current = writer.current.generation();
-        if current == expected {
-            Ok(writer.put(&self.core, table, cause))
-        } else {
-            Err(PublishError::Conflict { expected, current })
+        self.write(|writer| {
+            let current = writer.current.generation();
+            if current == expected {
+                Ok(writer.put(&self.core, table, cause))
+            } else {
+                Err(PublishError::Conflict { expected, current })
+            }
+        })
+    }
+
+    /// Writes under the lock, and tells of it when the lock is free: an observer may ask for the status.
+    fn write(
+        &self,
+        write: impl FnOnce(&mut Writer) -> Result<Published, PublishError>,
+    ) -> Result<Published, PublishError> {
+        let published = write(&mut self.core.writer.lock())?;
+        self.tell(|| Event::Published { generation: published.generation });
+        Ok(published)
+    }
+
+    fn tell(&self, event: impl FnOnce() -> Event) {
+        if self.core.shared.is_observed() {
+            let event = event();
+            self.core.shared.tell(|observer| observer.event(&event));
         }
     }
 
-    fn veto(&self, region: &str, until: impl FnOnce(Instant) -> Instant) -> Result<(), UnknownRegion> {
+    fn veto(
+        &self,
+        region: &str,
+        until: impl FnOnce(Instant) -> Instant,
+    ) -> Result<(Name, Instant), UnknownRegion> {
         let writer = self.core.writer.lock();
         let now = self.now();
         // First the word, which binds at once whoever picks by an older view, then the views, of older tables too.
-        if !writer.registry.set_veto(region, until(now)) {
+        let until = until(now);
+        let Some(name) = writer.registry.set_veto(region, until) else {
             let hint = did_you_mean(region, writer.registry.region_names().map(Name::as_str));
             return Err(UnknownRegion { name: region.into(), hint });
-        }
+        };
         writer.current.rebuild_views(now);
         writer.retired.iter().for_each(|snapshot| snapshot.rebuild_views(now));
-        Ok(())
+        Ok((name, until))
     }
 }
 
 impl Writer {
     fn put(&mut self, core: &Core, table: Table, cause: Cause) -> Published {
-        let now = core.clock.now();
+        let now = core.shared.clock().now();
         let generation = self.current.generation().next();
         let handles = self.registry.adopt(&table, generation, now);
         let snapshot = Arc::new(Snapshot::new(generation, table.clone(), handles, self.registry.latest_veto()));

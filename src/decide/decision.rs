@@ -1,6 +1,7 @@
 //! The record of one decision: where, with what probability, why, and by which table and view.
 
 use super::loads::Readings;
+use super::passed::Passed;
 use crate::entropy::Draws;
 use crate::id::{Epoch, Generation};
 use crate::unit::Share;
@@ -28,6 +29,7 @@ pub struct Decision {
     pub(crate) key: Option<u64>,
     pub(crate) draws: Draws,
     pub(crate) readings: Readings,
+    pub(crate) passed: Passed,
 }
 
 impl Decision {
@@ -57,6 +59,11 @@ impl Decision {
     /// The region's exact share of the cluster's requests.
     pub fn region_share(&self) -> Share {
         self.region_share
+    }
+
+    /// How many endpoints were asked before and could not take the attempt: none of them was sent anything.
+    pub fn passed_over(&self) -> usize {
+        self.passed.len()
     }
 
     /// Why this cluster.
@@ -111,6 +118,8 @@ pub enum RegionReason {
     Sticky,
     /// Chosen again among the others: an operator had just taken out the first choice.
     Vetoed,
+    /// Chosen again among the others: every endpoint of the first choice was asked and could not take the attempt.
+    PassedOn,
 }
 
 /// Why an endpoint was chosen.
@@ -138,6 +147,8 @@ pub enum EndpointReason {
     /// None of the key's first 16 slots could be used: drawn by weight from the key, or, where some of them had their fill
     /// of the load, the less loaded of two.
     SlotsPassed,
+    /// Drawn by weight, or the key's by rendezvous, among those not asked yet: the first choice could not take the attempt.
+    PassedOn,
 }
 
 impl fmt::Display for ClusterReason {
@@ -158,6 +169,7 @@ impl fmt::Display for RegionReason {
             RegionReason::Random => "drawn at random",
             RegionReason::Sticky => "by the sticky key",
             RegionReason::Vetoed => "chosen again, since the first choice had just been evacuated",
+            RegionReason::PassedOn => "chosen again, since no endpoint of the first choice could take the attempt",
         })
     }
 }
@@ -175,6 +187,7 @@ impl fmt::Display for EndpointReason {
             EndpointReason::Slot => "the key's slot",
             EndpointReason::LaterSlot => "a later slot of the key",
             EndpointReason::SlotsPassed => "drawn by weight, since none of the key's slots could be used",
+            EndpointReason::PassedOn => "chosen again, since the first choice could not take the attempt",
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use super::decision::EndpointReason;
 use super::loads::{Loads, Readings};
+use super::passed::Passed;
 use super::rendezvous::{rendezvous, rendezvous_even};
 use crate::entropy::{Draws, Purpose, below, mix64};
 use crate::state::{Drawn, RegionView, STEPS};
-use crate::table::{Picking, Region};
+use crate::table::{Picking, Region, Weighted};
 use std::num::NonZeroU32;
 
 /// Slots of a Maglev table that are tried before the key takes any usable endpoint. With half of the endpoints unusable,
@@ -62,6 +63,22 @@ impl<L: Loads> Choosing<'_, L> {
         let mut endpoint = self.by_two(reason);
         endpoint.readings.full_slots = full_slots;
         Some(endpoint)
+    }
+
+    /// An endpoint that was not asked yet: the key's, or one drawn by weight. It looks at all endpoints of the region, which
+    /// only an attempt does whose first choice could not take it.
+    #[cold]
+    pub(crate) fn choose_another(&self, passed: &Passed) -> Option<ChosenEndpoint> {
+        let usable = &self.view.endpoints;
+        let others = || usable.iter().filter(|one| !passed.has(self.place, one.member));
+        let place = if let Some(key) = self.key {
+            let hash = |member: u32| self.region.endpoints[member as usize].hash;
+            rendezvous(key, others().map(|one| (hash(one.member), usable.weight(one), one.member)))?
+        } else {
+            let weights = Weighted::new(others().map(|one| (one.member, usable.weight(one))));
+            *weights.at(below(self.draws.draw(Purpose::Another), weights.total()))?.target
+        };
+        Some(chosen(place, EndpointReason::PassedOn))
     }
 
     /// Any usable endpoint, by weight.

@@ -1,45 +1,51 @@
 //! Deciding with a snapshot: the same pure steps, fed with live counters or with recorded ones.
 
 use super::decision::{ClusterReason, Decision};
-use super::endpoint::Choosing;
+use super::endpoint::{ChosenEndpoint, Choosing};
 use super::explain::Explanation;
 use super::loads::{Loads, Readings, Recorded};
+use super::passed::Passed;
 use super::region::choose_region;
 use super::split::choose_target;
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::Facts;
 use crate::state::{ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
-use crate::table::{Endpoint, Entry, Route, Scope, Table, Target, Weighed};
+use crate::table::{Endpoint, Route, Scope, Table};
 use crate::time::Instant;
 use crate::unit::Share;
 
-/// What is decided once for a request: the route and the target.
-struct Routed<'t> {
-    entry: &'t Entry,
-    route: &'t Route,
-    target: Weighed<'t, Target>,
-    reason: ClusterReason,
+/// What is decided once for a request, by place: all that later attempts need, so that none reads the request again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digest {
+    pub(crate) route: u32,
+    /// Which of the route's matches held.
+    pub(crate) which: u32,
+    /// Which of the route's targets was chosen, and its cluster.
+    pub(crate) target: u32,
+    pub(crate) cluster: u32,
+    pub(crate) reason: ClusterReason,
     key: Option<u64>,
 }
 
-impl<'t> Routed<'t> {
+impl Digest {
     #[inline]
-    fn new(table: &'t Table, facts: &Facts<'_>, draws: Draws) -> Result<Self, Rejected> {
+    fn new(table: &Table, facts: &Facts<'_>, draws: Draws) -> Result<Self, Rejected> {
         let entry = table.find(facts)?;
         let route = table.route_at(entry.route);
         let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
         let (target, reason) = choose_target(table, route, key, draws.for_attempt(0));
-        Ok(Routed { entry, route, target, reason, key })
+        let (target, cluster) = (target.place, target.target.cluster);
+        Ok(Digest { route: entry.route, which: entry.which, target, cluster, reason, key })
     }
 
     /// The key where the route sticks to regions, and where it sticks to endpoints.
     #[inline]
-    fn keys(&self) -> (Option<u64>, Option<u64>) {
+    fn keys(&self, route: &Route) -> (Option<u64>, Option<u64>) {
         if self.key.is_none() {
             return (None, None);
         }
-        let reaches = |scope| self.route.sticky.as_ref().is_some_and(|sticky| sticky.scope >= scope);
+        let reaches = |scope| route.sticky.as_ref().is_some_and(|sticky| sticky.scope >= scope);
         (self.key.filter(|_| reaches(Scope::Region)), self.key.filter(|_| reaches(Scope::Endpoint)))
     }
 }
@@ -52,42 +58,49 @@ impl<'t> Routed<'t> {
 )]
 fn choose_place(
     snapshot: &Snapshot,
-    routed: &Routed<'_>,
+    digest: &Digest,
     view: &View,
     loads: &impl Loads,
     draws: Draws,
+    passed: &Passed,
 ) -> Result<Decision, Rejected> {
-    let target = routed.target.target;
-    let cluster = snapshot.table().cluster_at(target.cluster);
+    let route = snapshot.table().route_at(digest.route);
+    let weighed = route.split.get(digest.target).expect("a digest names a target of its route");
+    let cluster = snapshot.table().cluster_at(digest.cluster);
     let nowhere = Rejected::new(Reason::NoEndpoint);
-    let (region_key, endpoint_key) = routed.keys();
-    let region = choose_region(cluster, view, region_key, loads, draws).ok_or(nowhere)?;
+    let (region_key, endpoint_key) = digest.keys(route);
+    let region = choose_region(cluster, view, region_key, loads, draws, passed).ok_or(nowhere)?;
     let choosing = Choosing {
         region: &cluster.regions[region.place as usize],
         place: region.place,
         view: &view.regions[region.place as usize],
-        picking: target.picking,
+        picking: weighed.target.picking,
         key: endpoint_key,
         loads,
         draws,
     };
-    let endpoint = choosing.choose().ok_or(nowhere)?;
+    let mut endpoint = choosing.choose().ok_or(nowhere)?;
+    if !passed.is_empty() && passed.has(region.place, endpoint.place) {
+        // What was read for the first choice stays on record: it leads here again.
+        endpoint = ChosenEndpoint { readings: endpoint.readings, ..choosing.choose_another(passed).ok_or(nowhere)? };
+    }
     Ok(Decision {
         generation: snapshot.generation(),
         epoch: view.epoch,
-        route: routed.entry.route,
-        which: routed.entry.which,
-        cluster: target.cluster,
+        route: digest.route,
+        which: digest.which,
+        cluster: digest.cluster,
         region: region.place,
         endpoint: endpoint.place,
-        cluster_share: Share::of(routed.target.weight, routed.route.split.total()),
+        cluster_share: Share::of(weighed.weight, route.split.total()),
         region_share: region.share,
-        cluster_reason: routed.reason,
+        cluster_reason: digest.reason,
         region_reason: region.reason,
         endpoint_reason: endpoint.reason,
-        key: routed.key,
+        key: digest.key,
         draws,
         readings: Readings { vetoed: region.vetoed, ..endpoint.readings },
+        passed: *passed,
     })
 }
 
@@ -146,16 +159,17 @@ impl Snapshot {
         if decision.generation != self.generation() {
             return None;
         }
-        let routed = match Routed::new(self.table(), facts, decision.draws) {
-            Ok(routed) => routed,
+        let digest = match Digest::new(self.table(), facts, decision.draws) {
+            Ok(digest) => digest,
             Err(rejected) => return Some(Err(rejected)),
         };
-        if routed.target.target.cluster != decision.cluster {
+        if digest.cluster != decision.cluster {
             return None;
         }
         let view = self.cluster(decision.cluster).view();
         let recorded = Recorded::new(decision.readings);
-        (view.epoch == decision.epoch).then(|| choose_place(self, &routed, &view, &recorded, decision.draws))
+        (view.epoch == decision.epoch)
+            .then(|| choose_place(self, &digest, &view, &recorded, decision.draws, &decision.passed))
     }
 
     /// The endpoint that a decision of this snapshot names; `None` for another generation's.
@@ -188,8 +202,40 @@ impl Snapshot {
         now: Instant,
         tickets: Tickets,
     ) -> Result<Decision, Rejected> {
-        let routed = Routed::new(self.table(), facts, draws)?;
-        let cluster = routed.target.target.cluster;
+        let digest = Digest::new(self.table(), facts, draws)?;
+        self.place_with(&digest, draws, now, tickets, &Passed::default())
+    }
+
+    /// What is decided once for a request.
+    #[inline]
+    pub(crate) fn route(&self, facts: &Facts<'_>, draws: Draws) -> Result<Digest, Rejected> {
+        Digest::new(self.table(), facts, draws)
+    }
+
+    /// What is decided for each attempt: region and endpoint, other than those that were passed over, for as long as there
+    /// are others.
+    #[inline]
+    pub(crate) fn place(
+        &self,
+        digest: &Digest,
+        draws: Draws,
+        now: Instant,
+        passed: &Passed,
+    ) -> Result<Decision, Rejected> {
+        self.place_with(digest, draws, now, Tickets::Take, passed)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the second half of two functions that are not inlined themselves")]
+    fn place_with(
+        &self,
+        digest: &Digest,
+        draws: Draws,
+        now: Instant,
+        tickets: Tickets,
+        passed: &Passed,
+    ) -> Result<Decision, Rejected> {
+        let cluster = digest.cluster;
         let handle = self.cluster(cluster);
         let mut view = handle.view();
         if view.next_change <= now {
@@ -198,7 +244,7 @@ impl Snapshot {
             view = handle.view();
         }
         let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets };
-        choose_place(self, &routed, &view, &loads, draws)
+        choose_place(self, digest, &view, &loads, draws, passed)
     }
 }
 

@@ -18,6 +18,7 @@ mod endpoint;
 mod explain;
 mod live;
 mod loads;
+mod passed;
 mod region;
 mod rendezvous;
 mod split;
@@ -26,3 +27,5 @@ mod tests;
 
 pub use decision::{ClusterReason, Decision, EndpointReason, RegionReason};
 pub use explain::Explanation;
+pub(crate) use live::Digest;
+pub(crate) use passed::Passed;

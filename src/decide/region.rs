@@ -2,6 +2,7 @@
 
 use super::decision::RegionReason;
 use super::loads::Loads;
+use super::passed::Passed;
 use super::rendezvous::rendezvous;
 use crate::entropy::{Draws, Purpose, below};
 use crate::state::{View, waterfall};
@@ -28,9 +29,21 @@ pub(crate) fn choose_region(
     key: Option<u64>,
     loads: &impl Loads,
     draws: Draws,
+    passed: &Passed,
 ) -> Option<ChosenRegion> {
     let chosen = choose(cluster, &view.shares, key, draws)?;
-    if loads.is_vetoed(chosen.place) { choose_again(cluster, view, key, loads, draws) } else { Some(chosen) }
+    if loads.is_vetoed(chosen.place) {
+        choose_again(cluster, view, key, loads, draws, passed, RegionReason::Vetoed)
+    } else if !passed.is_empty() && is_exhausted(view, chosen.place, passed) {
+        choose_again(cluster, view, key, loads, draws, passed, RegionReason::PassedOn)
+    } else {
+        Some(chosen)
+    }
+}
+
+/// Whether every endpoint of a region that may be used was asked.
+fn is_exhausted(view: &View, region: u32, passed: &Passed) -> bool {
+    view.regions[region as usize].endpoints.iter().all(|one| passed.has(region, one.member))
 }
 
 #[cold]
@@ -40,12 +53,14 @@ fn choose_again(
     key: Option<u64>,
     loads: &impl Loads,
     draws: Draws,
+    passed: &Passed,
+    reason: RegionReason,
 ) -> Option<ChosenRegion> {
     // A cluster has at most 64 regions.
     let vetoed =
         (0..cluster.regions.len() as u32).fold(0, |mask, place| mask | u64::from(loads.is_vetoed(place)) << place);
-    let left = waterfall(&view.regions, |place| vetoed >> place & 1 == 0);
-    Some(ChosenRegion { vetoed, reason: RegionReason::Vetoed, ..choose(cluster, &left, key, draws)? })
+    let left = waterfall(&view.regions, |place| vetoed >> place & 1 == 0 && !is_exhausted(view, place, passed));
+    Some(ChosenRegion { vetoed, reason, ..choose(cluster, &left, key, draws)? })
 }
 
 #[inline(always)]

@@ -2,6 +2,7 @@
 
 use super::ewma::PeakEwma;
 use super::in_flight::InFlight;
+use super::patience::Patience;
 use super::region::RegionState;
 use crate::protocol::Outcome;
 use crate::sync::{Arc, AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub(crate) struct EndpointState {
     in_flight: InFlight,
     ewma: PeakEwma,
+    patience: Patience,
     successes: AtomicU64,
     failures: AtomicU64,
     region: Arc<RegionState>,
@@ -28,6 +30,7 @@ impl EndpointState {
         EndpointState {
             in_flight: InFlight::new(),
             ewma: PeakEwma::new(),
+            patience: Patience::new(),
             successes: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             region,
@@ -37,30 +40,48 @@ impl EndpointState {
     }
 
     #[inline]
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.in_flight.begin();
         self.region.begin();
     }
 
+    /// The head of the answer is there.
     #[inline]
-    pub(super) fn head(&self, outcome: Outcome, took: Duration, now: Instant) {
+    pub(crate) fn head(&self) {
         self.in_flight.head();
         self.region.head();
-        // Relaxed: counters that are shown, never decided on.
+    }
+
+    /// What an answer says whose head came after so long.
+    #[inline]
+    pub(crate) fn judge(&self, outcome: Outcome, took: Duration, now: Instant) {
+        // Relaxed: counters that are shown, or tell how many samples there are.
         match outcome {
             Outcome::Success => {
                 self.successes.fetch_add(1, Ordering::Relaxed);
                 self.ewma.observe(took, now);
+                self.patience.observe(took);
             }
             Outcome::Failure => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
             }
-            Outcome::Ignore => {}
+            Outcome::Busy | Outcome::Ignore => {}
         }
     }
 
+    /// Nobody waits for the head any more, after so long. A wait beyond the endpoint's patience, or one that the deadline
+    /// ended, is a failure that took at least as long; a shorter one says nothing.
+    pub(crate) fn abandon(&self, waited: Duration, by_deadline: bool, now: Instant) -> Outcome {
+        if !by_deadline && waited < self.patience.after(self.successes()) {
+            return Outcome::Ignore;
+        }
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        self.ewma.observe_at_least(waited, now);
+        Outcome::Failure
+    }
+
     #[inline]
-    pub(super) fn end(&self, had_head: bool) {
+    pub(crate) fn end(&self, had_head: bool) {
         self.in_flight.end(had_head);
         self.region.end(had_head);
     }

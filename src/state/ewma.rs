@@ -6,7 +6,8 @@
 //!
 //! An endpoint without a sample costs nothing while idle, so it gets its first request, and more than anything measured
 //! while it has not answered that one (Finagle's penalty, `i64::MAX >> 16`), so it does not get a second. Failures are no
-//! samples: a quick refusal is no sign of speed. So an endpoint that only fails, or that was not asked for long, looks free:
+//! samples, since a quick refusal is no sign of speed, except those that are known by how long they took: of them the
+//! average learns what a timeout shows, that an answer takes at least so long. So an endpoint that only fails, or that was not asked for long, looks free:
 //! cost has to be read together with health, which is not built yet.
 //!
 //! Average and time of the last sample share one word: an `f32` of nanoseconds and a 32-bit count of 2^16 ns (65.5 us).
@@ -50,6 +51,13 @@ impl PeakEwma {
             };
             Some(pack(average.max(1.0), tick))
         });
+    }
+
+    /// Takes a response time of which only a lower bound is known: it counts if the average is below it.
+    pub(crate) fn observe_at_least(&self, bound: Duration, now: Instant) {
+        if self.average(now).is_none_or(|average| average < bound) {
+            self.observe(bound, now);
+        }
     }
 
     /// The cost of sending one more request to an endpoint that has `in_flight` already, in nanoseconds.

@@ -12,6 +12,7 @@ mod endpoint;
 mod ewma;
 mod handle;
 mod in_flight;
+mod patience;
 mod permit;
 mod region;
 mod registry;

@@ -31,7 +31,8 @@ impl Permit {
     pub fn answered(&mut self, outcome: Outcome, now: Instant) {
         if !self.had_head {
             self.had_head = true;
-            self.endpoint.head(outcome, now.since(self.began), now);
+            self.endpoint.head();
+            self.endpoint.judge(outcome, now.since(self.began), now);
         }
     }
 }

@@ -84,12 +84,12 @@ impl Registry {
         ClusterHandle::new(cluster, slot.epochs.clone(), regions, now)
     }
 
-    /// Takes a region out until then; whether there is a region of this name.
-    pub(crate) fn set_veto(&self, region: &str, until: Instant) -> bool {
-        let Some(veto) = self.vetoes.get(region) else { return false };
+    /// Takes a region out until then; its name, if there is a region of this name.
+    pub(crate) fn set_veto(&self, region: &str, until: Instant) -> Option<Name> {
+        let (name, veto) = self.vetoes.get_key_value(region)?;
         veto.set(until);
         self.latest_veto.extend(until);
-        true
+        Some(name.clone())
     }
 
     /// Until when any region is out, for snapshots to look at.

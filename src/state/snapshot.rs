@@ -1,6 +1,7 @@
 //! One table and the state of its names, tied together by place: all that a request looks at.
 
 use super::cluster::ClusterHandle;
+use super::endpoint::EndpointState;
 use super::veto::LatestVeto;
 use crate::id::Generation;
 use crate::sync::Arc;
@@ -64,6 +65,11 @@ impl Snapshot {
     #[inline]
     pub(crate) fn cluster(&self, place: u32) -> &ClusterHandle {
         &self.clusters[place as usize]
+    }
+
+    #[inline]
+    pub(crate) fn endpoint_state(&self, cluster: u32, region: u32, endpoint: u32) -> &Arc<EndpointState> {
+        &self.clusters[cluster as usize].regions[region as usize].endpoints[endpoint as usize]
     }
 
     /// Rebuilds every view: something that all may depend on has changed.

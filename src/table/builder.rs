@@ -4,7 +4,7 @@
 
 use super::matching::Match;
 use super::names::find;
-use super::policy::{Pick, SlowStart};
+use super::policy::{Pick, ReleaseOn, SlowStart};
 use super::spec::{
     Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, Scope, Sticky, TableSpec,
     TargetSpec,
@@ -36,9 +36,21 @@ impl TableSpec {
         self
     }
 
-    /// Sets the deadline where neither cluster nor route says. It is carried for the layers to come; nothing enforces it yet.
+    /// Sets the deadline where neither cluster nor route says.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.defaults.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets until when a request counts as in flight where neither cluster nor route says: see [`Knobs::release`](super::Knobs::release).
+    pub fn release(mut self, on: ReleaseOn) -> Self {
+        self.defaults.release = Some(on);
+        self
+    }
+
+    /// Sets how long a body may stand still and count as in flight where neither cluster nor route says: see [`Knobs::hold_at_most`](super::Knobs::hold_at_most).
+    pub fn hold_at_most(mut self, stalled: Duration) -> Self {
+        self.defaults.hold_at_most = Some(stalled);
         self
     }
 
@@ -94,6 +106,18 @@ impl ClusterSpec {
     /// Sets the deadline where the route does not say.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.knobs.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets until when a request counts as in flight where the route does not say: see [`Knobs::release`](super::Knobs::release).
+    pub fn release(mut self, on: ReleaseOn) -> Self {
+        self.knobs.release = Some(on);
+        self
+    }
+
+    /// Sets how long a body may stand still and count as in flight where the route does not say: see [`Knobs::hold_at_most`](super::Knobs::hold_at_most).
+    pub fn hold_at_most(mut self, stalled: Duration) -> Self {
+        self.knobs.hold_at_most = Some(stalled);
         self
     }
 
@@ -218,6 +242,18 @@ impl RouteSpec {
     /// Sets this route's deadline.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.knobs.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets until when a request counts as in flight on this route: see [`Knobs::release`](super::Knobs::release).
+    pub fn release(mut self, on: ReleaseOn) -> Self {
+        self.knobs.release = Some(on);
+        self
+    }
+
+    /// Sets how long a body may stand still and count as in flight on this route: see [`Knobs::hold_at_most`](super::Knobs::hold_at_most).
+    pub fn hold_at_most(mut self, stalled: Duration) -> Self {
+        self.knobs.hold_at_most = Some(stalled);
         self
     }
 

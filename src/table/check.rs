@@ -114,6 +114,9 @@ pub(super) fn knobs(knobs: &Knobs, path: &str, problems: &mut Problems) {
     if knobs.deadline.is_some_and(|deadline| deadline.is_zero()) {
         problems.add(format!("{path}.deadline"), "is zero; use Duration::MAX for no deadline");
     }
+    if knobs.hold_at_most.is_some_and(|hold| hold.is_zero()) {
+        problems.add(format!("{path}.hold_at_most"), "is zero; use ReleaseOn::Head to hold nothing after the head");
+    }
     if let Some(Pick::Maglev(maglev)) = knobs.pick {
         if let Some(size) = maglev.size
             && !(size <= MAX_SIZE && is_prime(size))

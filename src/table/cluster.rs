@@ -5,7 +5,8 @@ use super::policy::SlowStart;
 use super::sequence::Sequence;
 use super::spec::Capacity;
 use crate::id::Name;
-use http::uri::Authority;
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
 
 /// A set of interchangeable endpoints in one or more regions.
 #[derive(Debug)]
@@ -37,9 +38,27 @@ pub struct Endpoint {
     pub(crate) name: Name,
     pub(crate) hash: u64,
     pub(crate) address: Box<str>,
+    /// None for an address that is no host, when there is no authority either.
+    pub(crate) origin: Option<OriginParts>,
     pub(crate) authority: Option<Authority>,
     pub(crate) tls_name: Option<Box<str>>,
     pub(crate) weight: u32,
+}
+
+/// What a URI needs to name an endpoint, and a `Host` header, parsed once.
+#[derive(Debug)]
+pub(crate) struct OriginParts {
+    /// The address's, if it names one.
+    pub(crate) scheme: Option<Scheme>,
+    pub(crate) authority: Authority,
+    pub(crate) host: HeaderValue,
+}
+
+impl OriginParts {
+    pub(crate) fn new(scheme: Option<Scheme>, authority: Authority) -> Self {
+        let host = HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII");
+        OriginParts { scheme, authority, host }
+    }
 }
 
 impl Cluster {

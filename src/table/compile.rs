@@ -5,7 +5,7 @@
 //! that differ only in order compile to the same table and decide alike.
 
 use super::check;
-use super::cluster::{Cluster, Endpoint, Region};
+use super::cluster::{Cluster, Endpoint, OriginParts, Region};
 use super::hash::{Kind, stable_hash};
 use super::index::{Entry, Index};
 use super::maglev::MaglevTable;
@@ -15,14 +15,15 @@ use super::policy::{Pick, Picking, Policy};
 use super::predicate::{Conditions, Predicate};
 use super::route::{Route, Source, StickyRule, Target, TargetDetails};
 use super::sequence::Sequence;
-use super::spec::{ClusterSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
+use super::spec::{ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
 use super::split::Weighted;
 use crate::error::{Problems, Reason, Rejected, TableError};
 use crate::id::Name;
 use crate::protocol::path::normal_parameter;
-use crate::protocol::{Facts, Oddities};
+use crate::protocol::{Facts, Oddities, normal_host};
 use crate::sync::Arc;
 use http::header::HeaderName;
+use http::uri::Scheme;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -55,6 +56,11 @@ impl Table {
     /// The clusters, by name.
     pub fn clusters(&self) -> impl ExactSizeIterator<Item = &Cluster> {
         self.0.clusters.iter()
+    }
+
+    /// All endpoints of all clusters.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.clusters().flat_map(|cluster| cluster.regions()).flat_map(|region| region.endpoints())
     }
 
     /// The route of that name.
@@ -345,6 +351,7 @@ fn compile_region(spec: &RegionSpec, picks: &Prepared, seed: u64) -> Region {
             name: checked(&endpoint.name),
             hash: stable_hash(seed, Kind::Endpoint, endpoint.name.as_bytes()),
             address: endpoint.address.as_str().into(),
+            origin: origin(endpoint),
             authority: endpoint.authority.as_deref().map(|text| text.parse().expect("authorities are checked")),
             tls_name: endpoint.tls_name.as_deref().map(Into::into),
             weight: endpoint.weight,
@@ -362,6 +369,21 @@ fn compile_region(spec: &RegionSpec, picks: &Prepared, seed: u64) -> Region {
         maglevs: picks.maglev_sizes.iter().map(|&size| MaglevTable::new(&hashes, size)).collect(),
         endpoints,
     }
+}
+
+/// What stands for an endpoint in a URI: its authority, else its address if that is a host with an optional port.
+fn origin(endpoint: &EndpointSpec) -> Option<OriginParts> {
+    let address = endpoint.address.as_str();
+    let (scheme, address) = match address.split_once("://") {
+        Some(("http", rest)) => (Some(Scheme::HTTP), rest),
+        Some(("https", rest)) => (Some(Scheme::HTTPS), rest),
+        Some(_) => return None,
+        None => (None, address),
+    };
+    let address = address.strip_suffix('/').unwrap_or(address);
+    let authority = endpoint.authority.as_deref().unwrap_or(address);
+    let is_host = normal_host(authority).is_ok();
+    is_host.then(|| authority.parse().ok()).flatten().map(|authority| OriginParts::new(scheme, authority))
 }
 
 fn checked(name: &str) -> Name {

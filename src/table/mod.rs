@@ -28,15 +28,14 @@ pub use cluster::{Cluster, Endpoint, Region};
 pub use compile::Table;
 pub use diff::{Change, Diff, Part};
 pub use matching::{FieldMatch, Match, PathMatch, ValueMatch};
-pub use policy::{Knobs, Maglev, Pick, SlowStart};
+pub use policy::{Knobs, Maglev, Pick, ReleaseOn, SlowStart};
 pub use route::Route;
 pub use spec::{
     Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, Scope, Sticky, TableSpec,
     TargetSpec,
 };
 
-pub(crate) use index::Entry;
 pub(crate) use names::did_you_mean;
-pub(crate) use policy::Picking;
+pub(crate) use policy::{Picking, Policy};
 pub(crate) use route::Target;
 pub(crate) use split::{Weighed, Weighted};

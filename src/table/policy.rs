@@ -5,11 +5,12 @@
 //! them once into values with nothing left to decide.
 
 use crate::unit::Ratio;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// The knobs that defaults, clusters and routes share; each inherits what it leaves unset.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq)]
 pub struct Knobs {
     /// How an endpoint is picked inside the region. Default: [`Pick::LeastInFlight`].
     pub pick: Option<Pick>,
@@ -17,17 +18,43 @@ pub struct Knobs {
     ///
     /// Default: 15 s, as Envoy's routes. More than 0; [`Duration::MAX`] for no deadline. Too short fails slow requests
     /// that would have been answered; too long keeps callers waiting on a dead region. Worked number: with a p99 of 400
-    /// ms, 2 s leaves room for two retries. Carried for the layers to come; nothing enforces it yet.
+    /// ms, 2 s leaves room for two retries.
     pub deadline: Option<Duration>,
+    /// Until when a request counts as in flight. Default: [`ReleaseOn::End`].
+    pub release: Option<ReleaseOn>,
+    /// How long an answer's body may make no progress before its request stops counting as in flight.
+    ///
+    /// Default: 60 s. More than 0; [`Duration::MAX`] for ever. The body itself goes on. It bounds what a reader that has
+    /// stopped reading can hold: too short and slow but living downloads are not counted, too long and a handful of stuck
+    /// readers fill a limit. Counted from the last frame, once a first frame came or was waited for.
+    pub hold_at_most: Option<Duration>,
     /// How an endpoint that joins a running region warms up. Default: it does not, it gets its full weight at once.
     ///
     /// A view of a cluster is shared by all routes, so a route cannot set this.
     pub slow_start: Option<SlowStart>,
 }
 
+impl fmt::Debug for Knobs {
+    /// Those that are set.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Knobs { pick, deadline, release, hold_at_most, slow_start } = self;
+        let mut out = f.debug_struct("Knobs");
+        let mut show = |name, value: Option<&dyn fmt::Debug>| value.map(|value| drop(out.field(name, value)));
+        show("pick", pick.as_ref().map(|it| it as _));
+        show("deadline", deadline.as_ref().map(|it| it as _));
+        show("release", release.as_ref().map(|it| it as _));
+        show("hold_at_most", hold_at_most.as_ref().map(|it| it as _));
+        show("slow_start", slow_start.as_ref().map(|it| it as _));
+        out.finish()
+    }
+}
+
 impl Knobs {
     /// The deadline of a table that sets none.
     pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(15);
+
+    /// How long a body may stand still in a table that does not say.
+    pub const DEFAULT_HOLD_AT_MOST: Duration = Duration::from_secs(60);
 
     /// These knobs, and where one is unset, the fallback's.
     #[must_use]
@@ -35,6 +62,8 @@ impl Knobs {
         Knobs {
             pick: self.pick.or(fallback.pick),
             deadline: self.deadline.or(fallback.deadline),
+            release: self.release.or(fallback.release),
+            hold_at_most: self.hold_at_most.or(fallback.hold_at_most),
             slow_start: self.slow_start.or(fallback.slow_start),
         }
     }
@@ -84,6 +113,18 @@ pub struct Maglev {
     /// equal weight, the eleventh on one of them goes elsewhere. Lower is more even and less sticky. Sixteen slots of a key
     /// are asked; what they cannot take goes to the less loaded of two, whose load the bound does not look at.
     pub max_load_percent: Option<u32>,
+}
+
+/// When a request stops counting as in flight at its endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReleaseOn {
+    /// When the head of the answer is there: counts what the backend thinks about, not what it sends.
+    Head,
+    /// When the first frame of the body is there: for answers whose head comes before the work.
+    FirstFrame,
+    /// When the body has ended, failed or was dropped: a slow download still holds its connection.
+    #[default]
+    End,
 }
 
 /// How an endpoint that joins a running region warms up: `weight x max(floor, (age / window)^(1 / aggression))`, as Envoy.
@@ -142,11 +183,18 @@ impl SlowStart {
 pub(crate) struct Policy {
     pub(crate) pick: Pick,
     pub(crate) deadline: Duration,
+    pub(crate) release: ReleaseOn,
+    pub(crate) hold_at_most: Duration,
 }
 
 impl Policy {
     pub(crate) fn from_knobs(knobs: Knobs) -> Self {
-        Policy { pick: knobs.pick.unwrap_or_default(), deadline: knobs.deadline.unwrap_or(Knobs::DEFAULT_DEADLINE) }
+        Policy {
+            pick: knobs.pick.unwrap_or_default(),
+            deadline: knobs.deadline.unwrap_or(Knobs::DEFAULT_DEADLINE),
+            release: knobs.release.unwrap_or_default(),
+            hold_at_most: knobs.hold_at_most.unwrap_or(Knobs::DEFAULT_HOLD_AT_MOST),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Routes as compiled.
 
 use super::hash::{Kind, stable_hash};
-use super::policy::{Pick, Picking, Policy};
+use super::policy::{Pick, Picking, Policy, ReleaseOn};
 use super::spec::Scope;
 use super::split::Weighted;
 use crate::id::Name;
@@ -21,7 +21,7 @@ pub struct Route {
     /// By cluster name.
     pub(crate) split: Weighted<Target>,
     pub(crate) sticky: Option<Box<StickyRule>>,
-    /// Of each target, what no decision reads.
+    /// Of each target, what no decision reads: it is read once the request goes there.
     pub(crate) details: Box<[TargetDetails]>,
 }
 
@@ -77,6 +77,22 @@ impl Route {
     /// How endpoints of this cluster are picked; `None` when the route does not split over it.
     pub fn pick(&self, cluster: &str) -> Option<Pick> {
         Some(self.policy(cluster)?.pick)
+    }
+
+    /// Until when a request to this cluster counts as in flight; `None` when the route does not split over it.
+    pub fn release(&self, cluster: &str) -> Option<ReleaseOn> {
+        Some(self.policy(cluster)?.release)
+    }
+
+    /// How long a body may stand still and count as in flight; `None` when the route does not split over the cluster.
+    pub fn hold_at_most(&self, cluster: &str) -> Option<Duration> {
+        Some(self.policy(cluster)?.hold_at_most)
+    }
+
+    /// What holds for requests to one of its targets.
+    #[inline]
+    pub(crate) fn policy_at(&self, target: u32) -> &Policy {
+        &self.details[target as usize].policy
     }
 
     fn policy(&self, cluster: &str) -> Option<&Policy> {

@@ -17,8 +17,10 @@ struct Slice<T> {
 }
 
 /// A target and its weight.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Weighed<'w, T> {
+    /// Which of the targets it is.
+    pub(crate) place: u32,
     pub(crate) weight: u64,
     pub(crate) target: &'w T,
 }
@@ -50,6 +52,14 @@ impl<T> Weighted<T> {
         self.iter_with_ends().find(|(end, _)| point < *end).map(|(_, found)| found)
     }
 
+    /// The target of this place.
+    #[inline]
+    pub(crate) fn get(&self, place: u32) -> Option<Weighed<'_, T>> {
+        let start = if place == 0 { 0 } else { self.slices.get(place as usize - 1)?.end };
+        let slice = self.slices.get(place as usize)?;
+        Some(Weighed { place, weight: slice.end - start, target: &slice.target })
+    }
+
     /// All targets, those of weight zero too.
     #[inline]
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Weighed<'_, T>> {
@@ -59,9 +69,9 @@ impl<T> Weighted<T> {
     #[inline]
     fn iter_with_ends(&self) -> impl ExactSizeIterator<Item = (u64, Weighed<'_, T>)> {
         let mut start = 0;
-        self.slices.iter().map(move |slice| {
+        self.slices.iter().enumerate().map(move |(place, slice)| {
             let weight = slice.end - std::mem::replace(&mut start, slice.end);
-            (slice.end, Weighed { weight, target: &slice.target })
+            (slice.end, Weighed { place: place as u32, weight, target: &slice.target })
         })
     }
 }

@@ -11,9 +11,11 @@
 //! so it always sees that it is behind. A thread that has seen the new table therefore never decides by a kept old one.
 
 use super::Traffic;
+use super::shared::Shared;
 use crate::entropy::lane;
 use crate::state::Snapshot;
 use crate::sync::{Arc, ArcCell, AtomicU64, Ordering, Padded};
+use crate::time::Instant;
 use std::ops::Deref;
 
 /// The table in force, in replicas.
@@ -31,7 +33,10 @@ struct Replicas(Box<[Arc<Replica>]>);
 /// The alignment keeps the counts of two replicas on different lines.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Replica(Arc<Snapshot>);
+struct Replica {
+    snapshot: Arc<Snapshot>,
+    shared: Arc<Shared>,
+}
 
 /// A snapshot that stays as it is for whoever has it.
 ///
@@ -45,15 +50,29 @@ impl Deref for Pinned {
 
     #[inline]
     fn deref(&self) -> &Snapshot {
-        &self.0.0
+        &self.0.snapshot
+    }
+}
+
+impl Pinned {
+    /// What is the same for all tables of the traffic.
+    #[inline]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    /// The moment on the traffic's clock.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        self.shared().clock().now()
     }
 }
 
 impl Cell {
-    pub(super) fn new(snapshot: &Arc<Snapshot>) -> Self {
+    pub(super) fn new(snapshot: &Arc<Snapshot>, shared: &Arc<Shared>) -> Self {
         let lanes = lanes();
         Cell {
-            replicas: ArcCell::new(Arc::new(Replicas::new(snapshot, lanes))),
+            replicas: ArcCell::new(Arc::new(Replicas::new(snapshot, shared, lanes))),
             generation: Padded(AtomicU64::new(snapshot.generation().as_u64())),
         }
     }
@@ -66,10 +85,13 @@ impl Cell {
 
     /// Writers must not meet here: they hold the publisher's lock.
     pub(super) fn swap(&self, snapshot: &Arc<Snapshot>) {
-        let lanes = self.replicas.load().0.len();
+        let (lanes, shared) = {
+            let Replicas(replicas) = &**self.replicas.load();
+            (replicas.len(), replicas[0].shared.clone())
+        };
         // Release, and before the swap: whoever sees the new table (the cell's load acquires) sees this number.
         self.generation.store(snapshot.generation().as_u64(), Ordering::Release);
-        self.replicas.swap(Arc::new(Replicas::new(snapshot, lanes)));
+        self.replicas.swap(Arc::new(Replicas::new(snapshot, &shared, lanes)));
     }
 
     /// A number that is at least that of every table this thread has seen.
@@ -81,8 +103,9 @@ impl Cell {
 }
 
 impl Replicas {
-    fn new(snapshot: &Arc<Snapshot>, lanes: usize) -> Self {
-        Replicas((0..lanes).map(|_| Arc::new(Replica(snapshot.clone()))).collect())
+    fn new(snapshot: &Arc<Snapshot>, shared: &Arc<Shared>, lanes: usize) -> Self {
+        let replica = || Replica { snapshot: snapshot.clone(), shared: shared.clone() };
+        Replicas((0..lanes).map(|_| Arc::new(replica())).collect())
     }
 }
 

@@ -9,7 +9,7 @@ use quote::ToTokens;
 use syn::{Attribute, Item};
 
 /// The layers from top to bottom; peers stand on one line. Imports point up, or to a peer.
-const ORDER: [&[&str]; 12] = [
+const ORDER: [&[&str]; 13] = [
     &["error"],
     &["id", "unit"],
     &["sync", "time", "entropy"],
@@ -17,6 +17,7 @@ const ORDER: [&[&str]; 12] = [
     &["table"],
     &["state"],
     &["decide"],
+    &["observe"],
     &["traffic"],
     &["layer"],
     &["testing"],

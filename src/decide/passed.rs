@@ -1,0 +1,38 @@
+//! The endpoints that could not take an attempt before it was sent.
+
+/// How many endpoints an attempt asks before it waits: the first, and two others.
+pub(crate) const CANDIDATES: u32 = 3;
+
+/// The endpoints of one cluster that an attempt has asked in vain, by place of region and endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Passed {
+    places: [(u32, u32); CANDIDATES as usize - 1],
+    count: u32,
+}
+
+impl Passed {
+    /// Adds an endpoint; whether another may be asked.
+    pub(crate) fn add(&mut self, region: u32, endpoint: u32) -> bool {
+        let Some(free) = self.places.get_mut(self.count as usize) else { return false };
+        *free = (region, endpoint);
+        self.count += 1;
+        true
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    pub(crate) fn has(&self, region: u32, endpoint: u32) -> bool {
+        self.iter().any(|place| place == (region, endpoint))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.places.into_iter().take(self.len())
+    }
+}

@@ -1,0 +1,258 @@
+use crate::decide::Passed;
+use crate::error::{Error, Reason, Rejected};
+use crate::layer::held::Held;
+use crate::layer::leaf::{Leaf, NotReady, Target};
+use crate::layer::pass::Pass;
+use crate::protocol::{Classify, Release, Replay};
+use crate::time::Sleep;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+pin_project! {
+    /// The future of [`FailoverService`](super::FailoverService).
+    pub struct FailoverFuture<K, Q, L: Leaf<Q>> {
+        #[pin]
+        state: State<Q, L, L::Future>,
+        // None once the head of the answer has come, or nobody could take the request.
+        pass: Option<Pass>,
+        protocol: K,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<Q, L, F> {
+        // None for the moment in which the request is handed over.
+        Asking { asking: Option<Asking<Q, L>> },
+        Calling { #[pin] future: F },
+        Rejected { rejected: Rejected },
+        Over,
+    }
+}
+
+/// A request that is still ours.
+struct Asking<Q, L> {
+    request: Q,
+    leaf: L,
+    wait: Option<Box<Wait>>,
+}
+
+/// Nobody could take the request at once.
+#[derive(Default)]
+struct Wait {
+    timer: Option<Sleep>,
+    /// Whether all were asked, and the request waits for the endpoint where the pass stands.
+    settled: bool,
+    /// How many services failed their readiness check.
+    broken: u32,
+}
+
+/// Services that may fail their readiness check before the request fails with the last one's error.
+const MAX_BROKEN: u32 = 3;
+
+impl<K, Q, L: Leaf<Q>> fmt::Debug for FailoverFuture<K, Q, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FailoverFuture").finish_non_exhaustive()
+    }
+}
+
+impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
+    /// Chooses an endpoint, and keeps the request until its service is ready.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
+    pub(crate) fn new<R>(protocol: K, mut pass: Pass, request: R, leaf: &L) -> Self
+    where
+        K: Replay<R, Sent = Q>,
+    {
+        if let Err(rejected) = pass.choose(&Passed::default()) {
+            return FailoverFuture::rejected(protocol, &pass, rejected);
+        }
+        let asking = Asking { request: protocol.seal(request), leaf: leaf.clone(), wait: None };
+        FailoverFuture { state: State::Asking { asking: Some(asking) }, pass: Some(pass), protocol }
+    }
+
+    #[cold]
+    fn rejected(protocol: K, pass: &Pass, rejected: Rejected) -> Self {
+        pass.tell_rejected(&rejected);
+        FailoverFuture { state: State::Rejected { rejected }, pass: None, protocol }
+    }
+}
+
+impl<K, Q, L> Future for FailoverFuture<K, Q, L>
+where
+    K: Classify<L::Response, L::Error> + Release<L::Response>,
+    L: Leaf<Q>,
+{
+    type Output = Result<K::Held<Held>, Error<L::Error>>;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut me = self.project();
+        loop {
+            match me.state.as_mut().project() {
+                StateProj::Asking { asking } => {
+                    let (Some(ours), Some(pass)) = (asking.as_mut(), me.pass.as_mut()) else { unpolled() };
+                    if let Err(error) = ready!(ours.poll_taker(pass, cx)) {
+                        // What was held is given back now, not when the future is dropped.
+                        *me.pass = None;
+                        me.state.set(State::Over);
+                        return Poll::Ready(Err(error));
+                    }
+                    let Some(Asking { request, mut leaf, wait }) = asking.take() else { unpolled() };
+                    pass.send(wait.is_some());
+                    let future = leaf.call(request, &Target::of(pass));
+                    me.state.set(State::Calling { future });
+                }
+                StateProj::Calling { future } => {
+                    let answer = ready!(future.poll(cx));
+                    let Some(pass) = me.pass.take() else { unpolled() };
+                    return Poll::Ready(deliver(me.protocol, pass, answer));
+                }
+                StateProj::Rejected { rejected } => return Poll::Ready(Err(Error::Rejected(*rejected))),
+                StateProj::Over => unpolled(),
+            }
+        }
+    }
+}
+
+#[cold]
+fn unpolled() -> ! {
+    panic!("polled after it was over")
+}
+
+/// Judges an answer and gives it on, with its guard if it goes on.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
+fn deliver<K, T, E>(protocol: &K, pass: Pass, answer: Result<T, E>) -> Result<K::Held<Held>, Error<E>>
+where
+    K: Classify<T, E> + Release<T>,
+{
+    let verdict = protocol.classify(answer.as_ref());
+    match answer {
+        Err(error) => {
+            pass.finish(verdict);
+            Err(Error::Inner(error))
+        }
+        Ok(answer) => {
+            let shows = pass.is_shown();
+            let (mut answer, record) = if protocol.goes_on(&answer) {
+                let (held, record) = pass.hold(verdict);
+                (protocol.hold(answer, held), record)
+            } else {
+                let record = pass.finish(verdict);
+                (protocol.bare(answer), record)
+            };
+            if let Some(decision) = record.filter(|_| shows) {
+                protocol.attach(&mut answer, *decision);
+            }
+            Ok(answer)
+        }
+    }
+}
+
+impl<Q, L: Leaf<Q>> Asking<Q, L> {
+    /// Ready when the endpoint where the pass stands can take the request.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "nearly always the first endpoint is ready at once")]
+    fn poll_taker(&mut self, pass: &mut Pass, cx: &mut Context<'_>) -> Poll<Result<(), Error<L::Error>>> {
+        let said = (!pass.is_vetoed()).then(|| self.leaf.poll_ready(&Target::of(pass), cx));
+        match said {
+            Some(Poll::Ready(Ok(()))) if self.wait.is_none() => Poll::Ready(Ok(())),
+            said => self.ask_others(said, pass, cx),
+        }
+    }
+
+    /// Asks endpoints until one can take the request or all candidates were asked; then waits for the first that may.
+    ///
+    /// `said` is what the endpoint said where the pass stands; none when the pass had to leave it.
+    #[cold]
+    fn ask_others(
+        &mut self,
+        mut said: Option<Said<L::Error>>,
+        pass: &mut Pass,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error<L::Error>>> {
+        let wait = self.wait.get_or_insert_default();
+        // It keeps its turn where it waits.
+        if wait.settled && matches!(said, Some(Poll::Pending)) {
+            return wait.poll(pass, cx);
+        }
+        wait.settled = false;
+        let mut passed = Passed::default();
+        let mut may_take = None;
+        let mut why = None;
+        loop {
+            let is_placed = said.is_some();
+            match said {
+                None => {}
+                Some(Poll::Ready(Ok(()))) if pass.is_late() => return refuse(pass, Reason::Deadline),
+                Some(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
+                Some(Poll::Pending) => {
+                    may_take.get_or_insert(pass.place());
+                    if L::SHARED {
+                        break;
+                    }
+                }
+                Some(Poll::Ready(Err(NotReady::Broken(error)))) => {
+                    wait.broken += 1;
+                    if L::SHARED || wait.broken == MAX_BROKEN {
+                        return Poll::Ready(Err(Error::Inner(error)));
+                    }
+                    pass.blame();
+                    why = Some(Error::Inner(error));
+                }
+                Some(Poll::Ready(Err(NotReady::Refused(reason)))) => why = Some(Rejected::new(reason).into()),
+            }
+            if is_placed && !pass.pass_on(&mut passed) {
+                break;
+            }
+            if let Err(rejected) = pass.choose(&passed) {
+                why.get_or_insert(rejected.into());
+                break;
+            }
+            said = Some(self.leaf.poll_ready(&Target::of(pass), cx));
+        }
+        let Some(place) = may_take else {
+            let error = why.unwrap_or(Error::Rejected(Rejected::new(Reason::NoEndpoint)));
+            if let Error::Rejected(rejected) = &error {
+                pass.tell_rejected(rejected);
+            }
+            return Poll::Ready(Err(error));
+        };
+        if !L::SHARED {
+            // Asked once more, since the leaf has asked others meanwhile, and has to know whom to wake.
+            pass.return_to(place);
+            match self.leaf.poll_ready(&Target::of(pass), cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(NotReady::Broken(error))) => return Poll::Ready(Err(Error::Inner(error))),
+                Poll::Ready(Err(NotReady::Refused(reason))) => return refuse(pass, reason),
+            }
+        }
+        wait.settled = true;
+        wait.poll(pass, cx)
+    }
+}
+
+impl Wait {
+    /// Pending until the deadline.
+    fn poll<E>(&mut self, pass: &Pass, cx: &mut Context<'_>) -> Poll<Result<(), Error<E>>> {
+        match pass.timing() {
+            Some(timing) if timing.is_over(&mut self.timer, cx) => refuse(pass, Reason::Deadline),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// What an endpoint's service said when it was asked whether it is ready.
+type Said<E> = Poll<Result<(), NotReady<E>>>;
+
+fn refuse<E>(pass: &Pass, reason: Reason) -> Poll<Result<(), Error<E>>> {
+    let rejected = Rejected::new(reason);
+    pass.tell_rejected(&rejected);
+    Poll::Ready(Err(Error::Rejected(rejected)))
+}

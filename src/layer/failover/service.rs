@@ -1,0 +1,44 @@
+use super::future::FailoverFuture;
+use crate::error::Error;
+use crate::layer::leaf::Leaf;
+use crate::layer::held::Held;
+use crate::layer::route::Routed;
+use crate::protocol::{Classify, Release, Replay};
+use std::task::{Context, Poll};
+use tower_service::Service;
+
+/// The service of [`FailoverLayer`](super::FailoverLayer).
+#[derive(Clone, Debug)]
+pub struct FailoverService<L> {
+    leaf: L,
+    shows_decision: bool,
+}
+
+impl<L> FailoverService<L> {
+    pub(super) fn new(leaf: L, shows_decision: bool) -> Self {
+        FailoverService { leaf, shows_decision }
+    }
+}
+
+impl<R, K, L> Service<Routed<R, K>> for FailoverService<L>
+where
+    K: Replay<R> + Classify<L::Response, L::Error> + Release<L::Response>,
+    L: Leaf<K::Sent>,
+{
+    type Response = K::Held<Held>;
+    type Error = Error<L::Error>;
+    type Future = FailoverFuture<K, K::Sent, L>;
+
+    /// Always ready: what there would be to wait for depends on the request.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
+    fn call(&mut self, routed: Routed<R, K>) -> Self::Future {
+        let Routed { request, mut pass, protocol } = routed;
+        pass.shows_decision(self.shows_decision);
+        FailoverFuture::new(protocol, pass, request, &self.leaf)
+    }
+}

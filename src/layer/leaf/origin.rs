@@ -1,0 +1,170 @@
+//! One HTTP client for all endpoints: the endpoint is written into the request's URI.
+
+use super::target::{Leaf, NotReady, Target};
+use crate::error::Reason;
+use crate::sync::Arc;
+use http::header::{Entry, HOST};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Uri};
+use std::task::{Context, Poll};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Sends all requests through one HTTP client, with the endpoint in their URI.
+///
+/// The URI's authority becomes the endpoint's [`authority`](crate::table::Endpoint::authority), else its address, which then
+/// has to be a host with an optional port, and may begin with `http://` or `https://`. An endpoint without either
+/// refuses with [`Reason::BadAddress`]. Path and query stay as they came.
+///
+/// A client finds a connection by scheme and authority. Where endpoints have an authority that is not where they listen (many
+/// servers behind one name, TLS by that name), its connector has to be told: [`Traffic::dial`](crate::Traffic::dial).
+/// Endpoints that share *one* authority would share the client's connections, so that a request decided for one might
+/// reach another: give each a client of its own, by [`per_endpoint`](crate::layer::Layers::per_endpoint).
+///
+/// ```
+/// use contraflow::layer::{HostPolicy, Origin};
+///
+/// let origin = Origin::new().https().host(HostPolicy::Endpoint).path_prefix("/v1")?;
+/// assert!(Origin::new().path_prefix("v1?x").is_err());
+/// # Ok::<(), contraflow::layer::NotAPrefix>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Origin {
+    scheme: Scheme,
+    host: HostPolicy,
+    prefix: Option<Arc<str>>,
+}
+
+/// Which `Host` the endpoint is sent. Over HTTP/2 there is none, and the authority of the URI stands for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HostPolicy {
+    /// The one the request came with: its header, else its URI's authority. Default, as in Envoy, Traefik and Caddy; a header
+    /// that has to be made of the URI costs an allocation.
+    #[default]
+    Preserve,
+    /// The endpoint's authority, else its address.
+    Endpoint,
+    /// Always this one.
+    Fixed(HeaderValue),
+}
+
+/// A text that is no path prefix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no path prefix: it has to begin with a slash and have no query")]
+pub struct NotAPrefix {
+    text: String,
+}
+
+/// The leaf of [`Origin`].
+#[derive(Clone, Debug)]
+pub struct OriginLeaf<S> {
+    origin: Origin,
+    service: S,
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Origin::new()
+    }
+}
+
+impl Origin {
+    /// Plain HTTP where the address does not say, the request's own `Host`, no prefix.
+    pub const fn new() -> Self {
+        Origin { scheme: Scheme::HTTP, host: HostPolicy::Preserve, prefix: None }
+    }
+
+    /// HTTPS where the address does not say.
+    pub fn https(mut self) -> Self {
+        self.scheme = Scheme::HTTPS;
+        self
+    }
+
+    /// Which `Host` the endpoint is sent.
+    pub fn host(mut self, host: HostPolicy) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// Puts a path before every path: `/v1` makes `/users?page=2` into `/v1/users?page=2`. It costs an allocation a request.
+    ///
+    /// # Errors
+    /// When it is no path that begins with a slash, or has a query. A slash at its end is dropped.
+    pub fn path_prefix(mut self, prefix: &str) -> Result<Self, NotAPrefix> {
+        let is_path = |parsed: &PathAndQuery| prefix.starts_with('/') && parsed.as_str() == parsed.path();
+        let parsed = prefix.parse().ok().filter(is_path).ok_or_else(|| NotAPrefix { text: prefix.into() })?;
+        let path = parsed.path().trim_end_matches('/');
+        self.prefix = (!path.is_empty()).then(|| path.into());
+        Ok(self)
+    }
+
+    #[inline]
+    fn direct<B>(&self, request: &mut Request<B>, target: &Target<'_>) {
+        let Some(origin) = &target.endpoint().origin else { return };
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.scheme = Some(origin.scheme.as_ref().unwrap_or(&self.scheme).clone());
+        let came_with = parts.authority.replace(origin.authority.clone());
+        match &self.host {
+            HostPolicy::Preserve => preserve_host(request, came_with.as_ref()),
+            HostPolicy::Endpoint => _ = request.headers_mut().insert(HOST, origin.host.clone()),
+            HostPolicy::Fixed(host) => _ = request.headers_mut().insert(HOST, host.clone()),
+        }
+        if let Some(prefix) = &self.prefix {
+            parts.path_and_query = Some(prefixed(prefix, parts.path_and_query.as_ref()));
+        } else if parts.path_and_query.is_none() {
+            // The target of a CONNECT; every other has a path.
+            parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        }
+        *request.uri_mut() = Uri::from_parts(parts).expect("scheme, authority and path make a URI");
+    }
+}
+
+#[inline]
+fn preserve_host<B>(request: &mut Request<B>, authority: Option<&Authority>) {
+    if let Some(authority) = authority
+        && let Entry::Vacant(vacant) = request.headers_mut().entry(HOST)
+    {
+        vacant.insert(HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII"));
+    }
+}
+
+#[cold]
+fn prefixed(prefix: &str, path: Option<&PathAndQuery>) -> PathAndQuery {
+    let path = path.map_or("/", PathAndQuery::as_str);
+    // `*`, of OPTIONS, has nothing to put a prefix before.
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("{prefix}{slash}{path}").parse().expect("a path before a path is a path")
+}
+
+impl<S> Layer<S> for Origin {
+    type Service = OriginLeaf<S>;
+
+    fn layer(&self, service: S) -> Self::Service {
+        OriginLeaf { origin: self.clone(), service }
+    }
+}
+
+impl<B, S> Leaf<Request<B>> for OriginLeaf<S>
+where
+    S: Service<Request<B>> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    const SHARED: bool = true;
+
+    #[inline]
+    fn poll_ready(&mut self, target: &Target<'_>, cx: &mut Context<'_>) -> Poll<Result<(), NotReady<S::Error>>> {
+        if target.endpoint().origin.is_none() {
+            return Poll::Ready(Err(NotReady::Refused(Reason::BadAddress)));
+        }
+        self.service.poll_ready(cx).map_err(NotReady::Broken)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request<B>, target: &Target<'_>) -> S::Future {
+        self.origin.direct(&mut request, target);
+        self.service.call(request)
+    }
+}

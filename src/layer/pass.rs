@@ -1,0 +1,305 @@
+//! What travels with a request: its pin, its digest, its place, and what it counts.
+//!
+//! A pass is the only guard of a request until the head of its answer: it holds one pin, moved and never cloned, and
+//! through it the state that it counts on, so that nothing else need be counted. At the head it goes over into [`Held`],
+//! which keeps the endpoint's state but no table, and ends with the answer.
+//!
+//! Each stage is a method here. The layers are thin: they call these in their order and carry what they return.
+
+use super::held::Held;
+use crate::decide::{Decision, Digest, Passed};
+use crate::entropy::Draws;
+use crate::error::Rejected;
+use crate::protocol::{Describe, Outcome, Verdict};
+use crate::state::EndpointState;
+use crate::sync::Arc;
+use crate::table::Policy;
+use crate::time::{Clock, Instant, Sleep};
+use crate::traffic::{Pinned, Reader};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
+
+/// See the module's words.
+pub(crate) struct Pass {
+    pin: Pinned,
+    digest: Digest,
+    draws: Draws,
+    deadline: Instant,
+    /// When the request began, and from the hand-over on, when that was.
+    began: Instant,
+    region: u32,
+    endpoint: u32,
+    step: Step,
+    /// Whether the decision is wanted beside the answer.
+    shows: bool,
+    /// The decision, if somebody wants to know it.
+    record: Option<Box<Decision>>,
+}
+
+/// A request's deadline, for a future that knows nothing else of it.
+pub(crate) struct Timing {
+    deadline: Instant,
+    given: Duration,
+    clock: Clock,
+}
+
+impl Timing {
+    /// How long the request had.
+    pub(crate) fn given(&self) -> Duration {
+        self.given
+    }
+
+    /// Whether the deadline has passed; if not, wakes the task when it does. The timer is set when this is first asked:
+    /// a request that waits for nothing never sets one.
+    pub(crate) fn is_over(&self, timer: &mut Option<Sleep>, cx: &mut Context<'_>) -> bool {
+        let timer = timer.get_or_insert_with(|| self.clock.sleep_until(self.deadline));
+        Pin::new(timer).poll(cx).is_ready()
+    }
+}
+
+/// How far it has come, and so what it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing.
+    Routed,
+    /// In flight at its endpoint, and not sent.
+    Placed,
+    /// Sent.
+    Sent,
+    /// Nothing any more: the head has come.
+    Answered,
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pass").field("step", &self.step).finish_non_exhaustive()
+    }
+}
+
+impl Pass {
+    /// The route stage: one table, one route, one cluster, for all that comes.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a pass is moved once from here; a call more would move it twice")]
+    pub(crate) fn route<K: Describe<R>, R>(reader: &mut Reader, protocol: &K, request: &R) -> Result<Self, Rejected> {
+        let pin = reader.pin();
+        let draws = reader.traffic().draws();
+        let digest = match protocol.facts(request).and_then(|facts| pin.route(&facts, draws)) {
+            Ok(digest) => digest,
+            Err(rejected) => {
+                pin.shared().tell(|observer| observer.rejection(&pin, &rejected));
+                return Err(rejected);
+            }
+        };
+        let began = pin.now();
+        let policy = pin.table().route_at(digest.route).policy_at(digest.target);
+        let deadline = began.after(policy.deadline);
+        let step = Step::Routed;
+        Ok(Pass { pin, digest, draws, deadline, began, region: 0, endpoint: 0, step, shows: false, record: None })
+    }
+
+    /// Keeps the decision for whoever gets the answer.
+    #[inline]
+    pub(crate) fn shows_decision(&mut self, shows: bool) {
+        self.shows = shows;
+    }
+
+    /// The failover stage, first half: a candidate other than those passed over, counted as in flight there.
+    #[inline]
+    pub(crate) fn choose(&mut self, passed: &Passed) -> Result<(), Rejected> {
+        debug_assert_eq!(self.step, Step::Routed);
+        let decision = self.pin.place(&self.digest, self.draws, self.began, passed)?;
+        self.take(decision.region, decision.endpoint);
+        if self.shows || self.pin.shared().is_observed() {
+            self.note(decision);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn note(&mut self, decision: Decision) {
+        self.pin.shared().tell(|observer| observer.decision(&self.pin, &decision));
+        self.record = Some(Box::new(decision));
+    }
+
+    /// Counts as in flight at an endpoint.
+    #[inline]
+    fn take(&mut self, region: u32, endpoint: u32) {
+        (self.region, self.endpoint) = (region, endpoint);
+        self.state().begin();
+        self.step = Step::Placed;
+    }
+
+    /// The endpoint could not take it.
+    pub(crate) fn pass_on(&mut self, passed: &mut Passed) -> bool {
+        self.leave();
+        passed.add(self.region, self.endpoint)
+    }
+
+    /// Back to an endpoint that was asked before.
+    pub(crate) fn return_to(&mut self, (region, endpoint): (u32, u32)) {
+        self.take(region, endpoint);
+    }
+
+    fn leave(&mut self) {
+        debug_assert_eq!(self.step, Step::Placed);
+        self.state().end(false);
+        self.step = Step::Routed;
+    }
+
+    /// Counts a failure against the endpoint: its service said that it cannot take requests any more.
+    pub(crate) fn blame(&self) {
+        let now = self.pin.now();
+        self.state().judge(Outcome::Failure, now.since(self.began), now);
+    }
+
+    /// Region and endpoint, by place.
+    pub(crate) fn place(&self) -> (u32, u32) {
+        (self.region, self.endpoint)
+    }
+
+    /// Whether an operator took the region out after it was chosen. Then it must be left.
+    #[inline]
+    pub(crate) fn is_vetoed(&mut self) -> bool {
+        // No evacuation lasts beyond the choice, as nearly always: then none came after it either, for that would.
+        if self.pin.latest_veto().is_over(self.began) {
+            return false;
+        }
+        let now = self.pin.now();
+        let region = &self.pin.cluster(self.digest.cluster).regions[self.region as usize];
+        let is_vetoed = region.state.veto().forbids(now);
+        if is_vetoed {
+            self.leave();
+            self.began = now;
+        }
+        is_vetoed
+    }
+
+    /// The failover stage, second half: the request is handed over after this.
+    #[inline]
+    pub(crate) fn send(&mut self, has_waited: bool) {
+        debug_assert_eq!(self.step, Step::Placed);
+        if has_waited {
+            self.began = self.pin.now();
+        }
+        self.step = Step::Sent;
+        if let Some(decision) = &self.record {
+            self.pin.shared().tell(|observer| observer.attempt(&self.pin, decision));
+        }
+    }
+
+    /// Tells observers of a refusal that came after the route was found.
+    pub(crate) fn tell_rejected(&self, rejected: &Rejected) {
+        self.pin.shared().tell(|observer| observer.rejection(&self.pin, rejected));
+    }
+
+    /// The attempt has its answer, which ends with its head, or failed.
+    #[inline]
+    pub(crate) fn finish(mut self, verdict: Verdict) -> Option<Box<Decision>> {
+        let now = self.pin.now();
+        let outcome = match verdict {
+            Verdict::Known(outcome) => outcome,
+            // There will be no end that could tell.
+            Verdict::AtEnd => Outcome::Ignore,
+        };
+        self.state().judge(outcome, now.since(self.began), now);
+        self.state().end(false);
+        self.step = Step::Answered;
+        self.tell_outcome(outcome, now);
+        self.record.take()
+    }
+
+    /// The attempt has the head of its answer, and the rest will come: what holds on to its end.
+    #[inline]
+    pub(crate) fn hold(mut self, verdict: Verdict) -> (Held, Option<Box<Decision>>) {
+        let now = self.pin.now();
+        let took = now.since(self.began);
+        self.state().head();
+        self.step = Step::Answered;
+        if let Verdict::Known(outcome) = verdict {
+            self.state().judge(outcome, took, now);
+            self.tell_outcome(outcome, now);
+        }
+        let witness = match (&self.record, verdict) {
+            (Some(decision), Verdict::AtEnd) if self.pin.shared().is_observed() => {
+                Some(Box::new((self.pin.clone(), **decision)))
+            }
+            _ => None,
+        };
+        let policy = self.policy();
+        let held = Held::new(self.state(), self.pin.shared().clock(), policy, verdict, took, witness);
+        (held, self.record.take())
+    }
+
+    #[inline]
+    fn tell_outcome(&self, outcome: Outcome, now: Instant) {
+        if let Some(decision) = &self.record {
+            let took = now.since(self.began);
+            self.pin.shared().tell(|observer| observer.outcome(&self.pin, decision, outcome, took));
+        }
+    }
+
+    /// Whether the decision is wanted beside the answer.
+    #[inline]
+    pub(crate) fn is_shown(&self) -> bool {
+        self.shows
+    }
+
+    #[inline]
+    pub(crate) fn pin(&self) -> &Pinned {
+        &self.pin
+    }
+
+    /// The cluster, by place.
+    #[inline]
+    pub(crate) fn cluster(&self) -> u32 {
+        self.digest.cluster
+    }
+
+    /// By when the head of the answer has to be there; none when there is no deadline.
+    #[inline]
+    pub(crate) fn timing(&self) -> Option<Timing> {
+        let deadline = self.deadline;
+        if deadline == Instant::NEVER {
+            return None;
+        }
+        Some(Timing { deadline, given: self.policy().deadline, clock: self.pin.shared().clock().clone() })
+    }
+
+    /// Whether the deadline has passed.
+    pub(crate) fn is_late(&self) -> bool {
+        self.pin.now() >= self.deadline
+    }
+
+    #[inline]
+    pub(crate) fn policy(&self) -> &Policy {
+        self.pin.table().route_at(self.digest.route).policy_at(self.digest.target)
+    }
+
+    #[inline]
+    fn state(&self) -> &Arc<EndpointState> {
+        self.pin.endpoint_state(self.digest.cluster, self.region, self.endpoint)
+    }
+
+    /// Dropped while the head was waited for.
+    #[cold]
+    fn abandon(&mut self) {
+        let now = self.pin.now();
+        let outcome = self.state().abandon(now.since(self.began), now >= self.deadline, now);
+        self.state().end(false);
+        self.tell_outcome(outcome, now);
+    }
+}
+
+impl Drop for Pass {
+    #[inline]
+    fn drop(&mut self) {
+        match self.step {
+            Step::Routed | Step::Answered => {}
+            Step::Placed => self.leave(),
+            Step::Sent => self.abandon(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What happens, told to whoever wants to know: counters, traces, logs and taps hang on this one trait.
+//!
+//! Nothing is told, and nothing but one relaxed load is paid, while nobody observes. Observers run in the caller's task, in
+//! the middle of its request: they count, or hand on to a channel, and never wait.
+
+use crate::decide::Decision;
+use crate::error::Rejected;
+use crate::id::{Generation, Name};
+use crate::protocol::Outcome;
+use crate::state::Snapshot;
+use crate::time::Instant;
+use std::time::Duration;
+
+/// Hears of decisions, attempts, outcomes and events; each method does nothing unless it is written.
+///
+/// For each request that a [`Stack`](crate::layer::Stack) or the single layers take: either one
+/// [`rejection`](Self::rejection) before any decision, or for each candidate that is asked a
+/// [`decision`](Self::decision), for at most one of them an [`attempt`](Self::attempt), and for each attempt one
+/// [`outcome`](Self::outcome). A request whose candidates all refused, or whose deadline passed while it waited for one,
+/// ends with a `rejection` too.
+///
+/// ```
+/// use contraflow::{Decision, Observer, Outcome, Snapshot, Traffic};
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+/// use std::time::Duration;
+///
+/// #[derive(Default)]
+/// struct Failures(AtomicU64);
+///
+/// impl Observer for Failures {
+///     fn outcome(&self, _: &Snapshot, _: &Decision, outcome: Outcome, _: Duration) {
+///         self.0.fetch_add(u64::from(outcome == Outcome::Failure), Relaxed);
+///     }
+/// }
+///
+/// let traffic = Traffic::single("db", |route| route)?;
+/// let failures = Arc::new(Failures::default());
+/// traffic.observe(failures.clone());
+/// // .. requests ..
+/// traffic.stop_observing(failures);
+/// # Ok::<(), contraflow::TableError>(())
+/// ```
+pub trait Observer: Send + Sync {
+    /// A candidate was chosen, and nothing was sent yet.
+    fn decision(&self, snapshot: &Snapshot, decision: &Decision) {
+        let _ = (snapshot, decision);
+    }
+
+    /// A request was refused, and will not be sent.
+    fn rejection(&self, snapshot: &Snapshot, rejected: &Rejected) {
+        let _ = (snapshot, rejected);
+    }
+
+    /// The request was handed to the service of the endpoint.
+    fn attempt(&self, snapshot: &Snapshot, decision: &Decision) {
+        let _ = (snapshot, decision);
+    }
+
+    /// How an attempt went: told once, when the head of the answer came, the attempt failed or was given up; for an answer
+    /// that only its end judges, when that came. The time is to the head, or to the moment it was given up.
+    fn outcome(&self, snapshot: &Snapshot, decision: &Decision, outcome: Outcome, took: Duration) {
+        let _ = (snapshot, decision, outcome, took);
+    }
+
+    /// Something happened to the traffic as a whole.
+    fn event(&self, event: &Event) {
+        let _ = event;
+    }
+}
+
+/// Something that happened to the traffic as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A table is in force.
+    Published {
+        /// Its generation.
+        generation: Generation,
+    },
+    /// A region was taken out.
+    Evacuated {
+        /// Which, in every cluster that has one of this name.
+        region: Name,
+        /// Until then, on the traffic's clock.
+        until: Instant,
+    },
+    /// A region was let back before its time.
+    Readmitted {
+        /// Which.
+        region: Name,
+    },
+}

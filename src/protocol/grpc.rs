@@ -1,0 +1,163 @@
+//! gRPC over HTTP/2: what counts is the status at the end of the stream.
+
+use super::body::ResponseBody;
+use super::facts::Facts;
+use super::http::{Http, by_status};
+use super::marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
+use super::outcome::{Outcome, Verdict};
+use crate::error::Rejected;
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+
+/// gRPC, by `http::Request` and `http::Response`, as tonic and others have it.
+///
+/// A head of 200 says nothing: the status comes in the trailers at the end of the stream, or in the head of an answer that
+/// has nothing else (*trailers-only*). An answer that ends without a status, or fails, is a failure.
+///
+/// | status | says |
+/// |---|---|
+/// | `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS` | [`Outcome::Failure`] |
+/// | `RESOURCE_EXHAUSTED` | [`Outcome::Busy`] |
+/// | `CANCELLED` | [`Outcome::Ignore`] |
+/// | all else, such as `OK`, `NOT_FOUND`, `PERMISSION_DENIED` | [`Outcome::Success`] |
+///
+/// These are the statuses that Envoy's outlier detection counts as 5xx. No call is idempotent by itself: gRPC's methods
+/// do not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grpc;
+
+/// A status code of gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct GrpcStatus(u8);
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+impl GrpcStatus {
+    /// The call was cancelled.
+    const CANCELLED: GrpcStatus = GrpcStatus(1);
+    /// Nobody knows, or the answer had no status.
+    const UNKNOWN: GrpcStatus = GrpcStatus(2);
+    /// The deadline passed.
+    const DEADLINE_EXCEEDED: GrpcStatus = GrpcStatus(4);
+    /// A quota or a limit is used up.
+    const RESOURCE_EXHAUSTED: GrpcStatus = GrpcStatus(8);
+    /// There is no such method.
+    const UNIMPLEMENTED: GrpcStatus = GrpcStatus(12);
+    /// The server broke.
+    const INTERNAL: GrpcStatus = GrpcStatus(13);
+    /// The server cannot be reached now.
+    const UNAVAILABLE: GrpcStatus = GrpcStatus(14);
+    /// Data was lost.
+    const DATA_LOSS: GrpcStatus = GrpcStatus(15);
+
+    /// The status in a head or in trailers, if there is one; [`UNKNOWN`](Self::UNKNOWN) for one that is no number up to 99.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        Some(match headers.get(GRPC_STATUS)?.as_bytes() {
+            [digit @ b'0'..=b'9'] => GrpcStatus(digit - b'0'),
+            [ten @ b'1'..=b'9', one @ b'0'..=b'9'] => GrpcStatus((ten - b'0') * 10 + one - b'0'),
+            _ => GrpcStatus::UNKNOWN,
+        })
+    }
+
+    fn outcome(self) -> Outcome {
+        match self {
+            GrpcStatus::CANCELLED => Outcome::Ignore,
+            GrpcStatus::RESOURCE_EXHAUSTED => Outcome::Busy,
+            GrpcStatus::UNKNOWN
+            | GrpcStatus::DEADLINE_EXCEEDED
+            | GrpcStatus::UNIMPLEMENTED
+            | GrpcStatus::INTERNAL
+            | GrpcStatus::UNAVAILABLE
+            | GrpcStatus::DATA_LOSS => Outcome::Failure,
+            // The 17 codes that there are, and those to come: the server worked.
+            _ => Outcome::Success,
+        }
+    }
+}
+
+impl<B> Describe<Request<B>> for Grpc {
+    #[inline]
+    fn facts<'r>(&self, request: &'r Request<B>) -> Result<Facts<'r>, Rejected> {
+        Facts::http(request)
+    }
+}
+
+impl<B: Body> Replay<Request<B>> for Grpc {
+    type Sent = <Http as Replay<Request<B>>>::Sent;
+
+    #[inline]
+    fn seal(&self, request: Request<B>) -> Self::Sent {
+        Http.seal(request)
+    }
+
+    #[inline]
+    fn copy(&self, sent: &Self::Sent) -> Option<Self::Sent> {
+        Replay::<Request<B>>::copy(&Http, sent)
+    }
+}
+
+impl<B: Body, E> Classify<Response<B>, E> for Grpc {
+    #[inline]
+    fn classify(&self, answer: Result<&Response<B>, &E>) -> Verdict {
+        let Ok(response) = answer else { return Verdict::Known(Outcome::Failure) };
+        if let Some(status) = GrpcStatus::of(response.headers()) {
+            return Verdict::Known(status.outcome());
+        }
+        if response.status() != StatusCode::OK {
+            // From a proxy on the way. What it calls a client's mistake gRPC knows only as a broken server or method.
+            let outcome = by_status(response);
+            return Verdict::Known(if outcome == Outcome::Success { Outcome::Failure } else { outcome });
+        }
+        if response.body().is_end_stream() { Verdict::Known(Outcome::Failure) } else { Verdict::AtEnd }
+    }
+}
+
+fn at_end(trailers: Option<&HeaderMap>) -> Outcome {
+    trailers.and_then(GrpcStatus::of).unwrap_or(GrpcStatus::UNKNOWN).outcome()
+}
+
+impl<B: Body> Release<Response<B>> for Grpc {
+    type Held<G: Guard> = Response<ResponseBody<B, G>>;
+
+    #[inline]
+    fn goes_on(&self, response: &Response<B>) -> bool {
+        !response.body().is_end_stream()
+    }
+
+    #[inline]
+    fn hold<G: Guard>(&self, response: Response<B>, guard: G) -> Self::Held<G> {
+        // With a status in the head, what comes after it cannot change it.
+        let is_open = GrpcStatus::of(response.headers()).is_none() && response.status() == StatusCode::OK;
+        response.map(|body| ResponseBody::new(body, Some(guard), is_open.then_some(at_end)))
+    }
+
+    #[inline]
+    fn bare<G: Guard>(&self, response: Response<B>) -> Self::Held<G> {
+        Http.bare(response)
+    }
+
+    fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, response: &mut Self::Held<G>, value: V) {
+        response.extensions_mut().insert(value);
+    }
+}
+
+/// A trailers-only response, and the [`Refusal`] in its extensions.
+impl<B, G> Answer<Response<ResponseBody<B, G>>> for Grpc {
+    fn answer(&self, refusal: &Refusal) -> Response<ResponseBody<B, G>> {
+        let (status, message) = match refusal {
+            Refusal::Rejected(rejected) => (GrpcStatus(rejected.grpc_code()), rejected.to_string()),
+            Refusal::TimedOut(timed_out) => (GrpcStatus::DEADLINE_EXCEEDED, timed_out.to_string()),
+            Refusal::Failed => (GrpcStatus::UNAVAILABLE, "the service failed".into()),
+        };
+        let mut response = Response::new(ResponseBody::empty());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(GRPC_STATUS, u16::from(status.0).into());
+        // Our messages are printable ASCII without `%`, so they need no escapes.
+        headers.extend(HeaderValue::try_from(message).ok().map(|message| (GRPC_MESSAGE, message)));
+        response.extensions_mut().insert(*refusal);
+        response
+    }
+}

@@ -1,0 +1,117 @@
+//! HTTP: requests and responses of the `http` crate, over any client.
+
+use super::body::ResponseBody;
+use super::facts::Facts;
+use super::marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
+use super::outcome::{Outcome, Verdict};
+use super::replay::ReplayBody;
+use crate::error::Rejected;
+use http::header::RETRY_AFTER;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+
+/// HTTP, by `http::Request` and `http::Response`.
+///
+/// | answer | says |
+/// |---|---|
+/// | 5xx, an error of the client | [`Outcome::Failure`] |
+/// | 429, and 503 with `Retry-After` | [`Outcome::Busy`] |
+/// | all else | [`Outcome::Success`] |
+///
+/// A body that fails after a good head is a failure too. Idempotent are the methods that RFC 9110 calls so: GET, HEAD,
+/// OPTIONS, TRACE, PUT, DELETE.
+///
+/// A response that upgrades (101, or 2xx to CONNECT) ends with its head as far as we can see: the connection it becomes does
+/// not count as in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Http;
+
+impl<B> Describe<Request<B>> for Http {
+    #[inline]
+    fn facts<'r>(&self, request: &'r Request<B>) -> Result<Facts<'r>, Rejected> {
+        Facts::http(request)
+    }
+
+    #[inline]
+    fn is_idempotent(&self, request: &Request<B>) -> bool {
+        request.method().is_idempotent()
+    }
+}
+
+impl<B: Body> Replay<Request<B>> for Http {
+    type Sent = Request<ReplayBody<B>>;
+
+    #[inline]
+    fn seal(&self, request: Request<B>) -> Self::Sent {
+        request.map(ReplayBody::new)
+    }
+
+    #[inline]
+    fn copy(&self, sent: &Self::Sent) -> Option<Self::Sent> {
+        let mut copy = Request::new(sent.body().copy()?);
+        *copy.method_mut() = sent.method().clone();
+        *copy.uri_mut() = sent.uri().clone();
+        *copy.version_mut() = sent.version();
+        *copy.headers_mut() = sent.headers().clone();
+        *copy.extensions_mut() = sent.extensions().clone();
+        Some(copy)
+    }
+}
+
+impl<B, E> Classify<Response<B>, E> for Http {
+    #[inline]
+    fn classify(&self, answer: Result<&Response<B>, &E>) -> Verdict {
+        Verdict::Known(match answer {
+            Ok(response) => by_status(response),
+            Err(_) => Outcome::Failure,
+        })
+    }
+}
+
+/// What a status says.
+#[inline]
+pub(super) fn by_status<B>(response: &Response<B>) -> Outcome {
+    match response.status() {
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Busy,
+        StatusCode::SERVICE_UNAVAILABLE if response.headers().contains_key(RETRY_AFTER) => Outcome::Busy,
+        status if status.is_server_error() => Outcome::Failure,
+        _ => Outcome::Success,
+    }
+}
+
+impl<B: Body> Release<Response<B>> for Http {
+    type Held<G: Guard> = Response<ResponseBody<B, G>>;
+
+    #[inline]
+    fn goes_on(&self, response: &Response<B>) -> bool {
+        !response.body().is_end_stream()
+    }
+
+    #[inline]
+    fn hold<G: Guard>(&self, response: Response<B>, guard: G) -> Self::Held<G> {
+        response.map(|body| ResponseBody::new(body, Some(guard), None))
+    }
+
+    #[inline]
+    fn bare<G: Guard>(&self, response: Response<B>) -> Self::Held<G> {
+        response.map(|body| ResponseBody::new(body, None, None))
+    }
+
+    fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, response: &mut Self::Held<G>, value: V) {
+        response.extensions_mut().insert(value);
+    }
+}
+
+/// An empty response with the status of the refusal, and the [`Refusal`] in its extensions.
+impl<B, G> Answer<Response<ResponseBody<B, G>>> for Http {
+    fn answer(&self, refusal: &Refusal) -> Response<ResponseBody<B, G>> {
+        let mut response = Response::new(ResponseBody::empty());
+        *response.status_mut() = match refusal {
+            Refusal::Rejected(rejected) => rejected.http_status(),
+            Refusal::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+            Refusal::Failed => StatusCode::BAD_GATEWAY,
+        };
+        response.extensions_mut().insert(*refusal);
+        response
+    }
+}
