@@ -15,88 +15,20 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 use std::time::Duration;
+use support::pace::{Case, Pace, bar, median, note, ratio, timed};
 use support::threads::{kept, on_threads, snapshots, while_publishing};
-use support::{Deciding, LARGE, SMALL, Shape, busy, is_measuring};
+use support::{Deciding, LARGE, SMALL, Shape, busy};
 
 /// How many different requests take turns.
 const REQUESTS: usize = 64;
 
 fn main() {
-    let pace = if is_measuring() {
-        Pace { rounds: 301, slice: Duration::from_micros(500) }
-    } else {
-        println!("one short round: the times below mean nothing");
-        Pace { rounds: 1, slice: Duration::from_micros(100) }
-    };
+    let pace = Pace::of(301, Duration::from_micros(500));
     decide(&pace);
     pin(&pace);
     publish(&pace);
     state();
     allocations();
-}
-
-/// How long to measure.
-#[derive(Clone, Copy)]
-struct Pace {
-    rounds: usize,
-    slice: Duration,
-}
-
-/// Something that is measured: does it so many times and says how long that took.
-type Case<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
-
-impl Pace {
-    /// Nanoseconds of each case, by round: the cases take turns, each as often as fits its slice.
-    fn measure<const N: usize>(&self, mut cases: [Case<'_>; N]) -> [Vec<f64>; N] {
-        let times: Vec<u64> = cases.iter_mut().map(|case| self.times(case)).collect();
-        let mut rounds = [const { Vec::new() }; N];
-        for _ in 0..self.rounds {
-            for ((case, &times), rounds) in cases.iter_mut().zip(&times).zip(&mut rounds) {
-                rounds.push(case(times).as_nanos() as f64 / times as f64);
-            }
-        }
-        rounds
-    }
-
-    /// How often a case fits a slice, by the fastest of three tries; it is warm afterwards.
-    fn times(&self, case: &mut Case<'_>) -> u64 {
-        let mut times = 1;
-        while (0..3).all(|_| case(times) < self.slice) {
-            times *= 2;
-        }
-        times
-    }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
-}
-
-/// The median of the rounds' ratios.
-fn ratio(values: &[f64], to: &[f64]) -> f64 {
-    median(&values.iter().zip(to).map(|(value, to)| value / to).collect::<Vec<_>>())
-}
-
-fn bar(name: &str, measured: f64, unit: &str, bar: f64) {
-    let verdict = if measured <= bar { "ok" } else { "MISSED" };
-    println!("{name:<40} {:>14} {:>14}  {verdict}", format!("{measured:.2}{unit}"), format!("<= {bar}{unit}"));
-}
-
-/// A figure that helps to read the bars and is none.
-fn note(name: &str, measured: f64, unit: &str) {
-    println!("{name:<40} {:>14}", format!("{measured:.2}{unit}"));
-}
-
-/// The time of a loop.
-fn timed(times: u64, mut work: impl FnMut()) -> Duration {
-    let clock = Clock::std();
-    let began = clock.now();
-    for _ in 0..times {
-        work();
-    }
-    clock.now().since(began)
 }
 
 fn decide(pace: &Pace) {

@@ -4,7 +4,9 @@
 //! regions of one rank, weights 3 to 1, and half of its endpoints in each.
 #![allow(dead_code, reason = "each user takes a part of it")]
 
+pub(crate) mod pace;
 pub(crate) mod threads;
+pub(crate) mod tower_stack;
 
 use contraflow::state::Permit;
 use contraflow::table::{RegionSpec, Scope};
@@ -104,7 +106,7 @@ fn host(path: usize) -> String {
 }
 
 /// A request as a browser's client would send it: 8 headers.
-fn request(path: usize, user: usize) -> Request<()> {
+pub(crate) fn request(path: usize, user: usize) -> Request<()> {
     Request::get(format!("http://{}/api/v{path}/items/42?page=1", host(path)))
         .header("host", host(path))
         .header("user-agent", "bench/1.0")

@@ -39,12 +39,18 @@ impl fmt::Debug for Knobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Knobs { pick, deadline, release, hold_at_most, slow_start } = self;
         let mut out = f.debug_struct("Knobs");
-        let mut show = |name, value: Option<&dyn fmt::Debug>| value.map(|value| drop(out.field(name, value)));
-        show("pick", pick.as_ref().map(|it| it as _));
-        show("deadline", deadline.as_ref().map(|it| it as _));
-        show("release", release.as_ref().map(|it| it as _));
-        show("hold_at_most", hold_at_most.as_ref().map(|it| it as _));
-        show("slow_start", slow_start.as_ref().map(|it| it as _));
+        let knobs: [(&str, Option<&dyn fmt::Debug>); 5] = [
+            ("pick", pick.as_ref().map(|it| it as _)),
+            ("deadline", deadline.as_ref().map(|it| it as _)),
+            ("release", release.as_ref().map(|it| it as _)),
+            ("hold_at_most", hold_at_most.as_ref().map(|it| it as _)),
+            ("slow_start", slow_start.as_ref().map(|it| it as _)),
+        ];
+        for (name, value) in knobs {
+            if let Some(value) = value {
+                out.field(name, value);
+            }
+        }
         out.finish()
     }
 }
