@@ -41,7 +41,8 @@ pub(crate) struct Choosing<'a, L> {
 
 impl<L: Loads> Choosing<'_, L> {
     /// The endpoint by the target's policy; none when none is usable.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once where every request passes, and where nobody hurries")]
     pub(crate) fn choose(&self) -> Option<ChosenEndpoint> {
         let usable = &self.view.endpoints;
         if usable.len() <= 1 {
@@ -120,7 +121,8 @@ impl<L: Loads> Choosing<'_, L> {
     /// The less loaded of two. Both are drawn by weight, and load is divided by weight, so endpoints share in proportion to
     /// their weights when idle (ties go to the first drawn) and carry loads in that proportion when busy. A cost in time
     /// already tells a strong endpoint from a weak one and is compared as it is.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what it returns is read at once")]
     fn by_two(&self, reason: EndpointReason) -> ChosenEndpoint {
         let by_cost = reason == EndpointReason::Cheaper;
         let usable = &self.view.endpoints;

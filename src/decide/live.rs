@@ -29,7 +29,8 @@ pub(crate) struct Digest {
 }
 
 impl Digest {
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a pass is written where it stays, field by field")]
     fn new(table: &Table, facts: &Facts<'_>, draws: Draws) -> Result<Self, Rejected> {
         let entry = table.find(facts)?;
         let route = table.route_at(entry.route);
@@ -207,14 +208,24 @@ impl Snapshot {
     }
 
     /// What is decided once for a request.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a pass is written where it stays, field by field")]
     pub(crate) fn route(&self, facts: &Facts<'_>, draws: Draws) -> Result<Digest, Rejected> {
         Digest::new(self.table(), facts, draws)
     }
 
+    /// Region and endpoint of an attempt that asks nobody else and is not told of: what [`place`](Self::place) decides for
+    /// it. Written out apart, so that nothing is recorded that nobody reads.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that what nobody reads is not computed")]
+    pub(crate) fn first_place(&self, digest: &Digest, draws: Draws, now: Instant) -> Result<(u32, u32), Rejected> {
+        let decision = self.place_with(digest, draws, now, Tickets::Take, &Passed::default())?;
+        Ok((decision.region, decision.endpoint))
+    }
+
     /// What is decided for each attempt: region and endpoint, other than those that were passed over, for as long as there
     /// are others.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn place(
         &self,
         digest: &Digest,

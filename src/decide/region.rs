@@ -22,7 +22,8 @@ pub(crate) struct ChosenRegion {
 ///
 /// The operator's veto is read after the pick: a view that was built before an evacuation may still offer the region, the
 /// veto cannot. The request then draws again among the regions that are left, as the next view will have them.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "once where every request passes, and where nobody hurries")]
 pub(crate) fn choose_region(
     cluster: &Cluster,
     view: &View,

@@ -33,6 +33,8 @@ pub(crate) struct Pass {
     region: u32,
     endpoint: u32,
     step: Step,
+    /// Whether the failover stage has to see to the deadline, and not the route layer.
+    owes_deadline: bool,
     /// Whether the decision is wanted beside the answer.
     shows: bool,
     /// The decision, if somebody wants to know it.
@@ -86,18 +88,27 @@ impl Pass {
     pub(crate) fn route<K: Describe<R>, R>(reader: &mut Reader, protocol: &K, request: &R) -> Result<Self, Rejected> {
         let pin = reader.pin();
         let draws = reader.traffic().draws();
-        let digest = match protocol.facts(request).and_then(|facts| pin.route(&facts, draws)) {
+        let digest = match protocol.facts(request) {
+            Ok(facts) => pin.route(&facts, draws),
+            Err(rejected) => Err(rejected),
+        };
+        let digest = match digest {
             Ok(digest) => digest,
-            Err(rejected) => {
-                pin.shared().tell(|observer| observer.rejection(&pin, &rejected));
-                return Err(rejected);
-            }
+            Err(rejected) => return Err(told(&pin, rejected)),
         };
         let began = pin.now();
         let policy = pin.table().route_at(digest.route).policy_at(digest.target);
         let deadline = began.after(policy.deadline);
-        let step = Step::Routed;
-        Ok(Pass { pin, digest, draws, deadline, began, region: 0, endpoint: 0, step, shows: false, record: None })
+        let (step, owes_deadline) = (Step::Routed, true);
+        let (region, endpoint, shows, record) = (0, 0, false, None);
+        Ok(Pass { pin, digest, draws, deadline, began, region, endpoint, step, owes_deadline, shows, record })
+    }
+
+    /// The route layer sees to the deadline, over all that stands between it and the answer.
+    #[inline]
+    pub(crate) fn hand_over_deadline(&mut self) -> Option<Timing> {
+        self.owes_deadline = false;
+        self.timing()
     }
 
     /// Keeps the decision for whoever gets the answer.
@@ -106,30 +117,45 @@ impl Pass {
         self.shows = shows;
     }
 
-    /// The failover stage, first half: a candidate other than those passed over, counted as in flight there.
+    /// The failover stage's choice for a request that comes from the route stage.
     #[inline]
+    pub(crate) fn choose_first(&mut self) -> Result<(), Rejected> {
+        let chosen = self.choose(&Passed::default());
+        if let Err(rejected) = &chosen {
+            self.tell_rejected(rejected);
+        }
+        chosen
+    }
+
+    /// The failover stage, first half: a candidate other than those passed over, counted as in flight there.
+    #[inline(never)]
     pub(crate) fn choose(&mut self, passed: &Passed) -> Result<(), Rejected> {
         debug_assert_eq!(self.step, Step::Routed);
-        let decision = self.pin.place(&self.digest, self.draws, self.began, passed)?;
-        self.take(decision.region, decision.endpoint);
-        if self.shows || self.pin.shared().is_observed() {
-            self.note(decision);
+        if self.shows || self.pin.shared().is_observed() || !passed.is_empty() {
+            return self.choose_and_tell(passed);
         }
+        let (region, endpoint) = self.pin.first_place(&self.digest, self.draws, self.began)?;
+        self.take(region, endpoint);
         Ok(())
     }
 
     #[cold]
-    fn note(&mut self, decision: Decision) {
-        self.pin.shared().tell(|observer| observer.decision(&self.pin, &decision));
-        self.record = Some(Box::new(decision));
+    fn choose_and_tell(&mut self, passed: &Passed) -> Result<(), Rejected> {
+        let decision = self.pin.place(&self.digest, self.draws, self.began, passed)?;
+        self.take(decision.region, decision.endpoint);
+        if self.shows || self.pin.shared().is_observed() {
+            self.pin.shared().tell(|observer| observer.decision(&self.pin, &decision));
+            self.record = Some(Box::new(decision));
+        }
+        Ok(())
     }
 
     /// Counts as in flight at an endpoint.
     #[inline]
     fn take(&mut self, region: u32, endpoint: u32) {
-        (self.region, self.endpoint) = (region, endpoint);
+        // In this order: the pass will be moved, and what was written just before is slow to move.
+        (self.region, self.endpoint, self.step) = (region, endpoint, Step::Placed);
         self.state().begin();
-        self.step = Step::Placed;
     }
 
     /// The endpoint could not take it.
@@ -197,7 +223,7 @@ impl Pass {
 
     /// The attempt has its answer, which ends with its head, or failed.
     #[inline]
-    pub(crate) fn finish(mut self, verdict: Verdict) -> Option<Box<Decision>> {
+    pub(crate) fn finish(&mut self, verdict: Verdict) {
         let now = self.pin.now();
         let outcome = match verdict {
             Verdict::Known(outcome) => outcome,
@@ -208,12 +234,11 @@ impl Pass {
         self.state().end(false);
         self.step = Step::Answered;
         self.tell_outcome(outcome, now);
-        self.record.take()
     }
 
     /// The attempt has the head of its answer, and the rest will come: what holds on to its end.
     #[inline]
-    pub(crate) fn hold(mut self, verdict: Verdict) -> (Held, Option<Box<Decision>>) {
+    pub(crate) fn hold(&mut self, verdict: Verdict) -> Held {
         let now = self.pin.now();
         let took = now.since(self.began);
         self.state().head();
@@ -229,8 +254,7 @@ impl Pass {
             _ => None,
         };
         let policy = self.policy();
-        let held = Held::new(self.state(), self.pin.shared().clock(), policy, verdict, took, witness);
-        (held, self.record.take())
+        Held::new(self.state(), self.pin.shared().clock(), policy, verdict, took, witness)
     }
 
     #[inline]
@@ -241,10 +265,10 @@ impl Pass {
         }
     }
 
-    /// Whether the decision is wanted beside the answer.
+    /// The decision, if it is wanted beside the answer.
     #[inline]
-    pub(crate) fn is_shown(&self) -> bool {
-        self.shows
+    pub(crate) fn shown(&mut self) -> Option<Box<Decision>> {
+        if self.shows { self.record.take() } else { None }
     }
 
     #[inline]
@@ -258,8 +282,13 @@ impl Pass {
         self.digest.cluster
     }
 
-    /// By when the head of the answer has to be there; none when there is no deadline.
+    /// Whether the deadline has passed while the answer is waited for, if that is the failover stage's to see to.
     #[inline]
+    pub(crate) fn is_timed_out(&self, timer: &mut Option<Sleep>, cx: &mut Context<'_>) -> bool {
+        self.owes_deadline && self.timing().is_some_and(|timing| timing.is_over(timer, cx))
+    }
+
+    /// By when the head of the answer has to be there; none when there is no deadline.
     pub(crate) fn timing(&self) -> Option<Timing> {
         let deadline = self.deadline;
         if deadline == Instant::NEVER {
@@ -291,6 +320,12 @@ impl Pass {
         self.state().end(false);
         self.tell_outcome(outcome, now);
     }
+}
+
+#[cold]
+fn told(pin: &Pinned, rejected: Rejected) -> Rejected {
+    pin.shared().tell(|observer| observer.rejection(pin, &rejected));
+    rejected
 }
 
 impl Drop for Pass {

@@ -44,13 +44,12 @@ impl PeakEwma {
         let sample = (nanos(took) as f32).max(1.0);
         let tick = tick(now);
         // Relaxed: the word stands alone. A racing sample that loses is taken after the one that won.
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
-            let average = match average(word, tick) {
-                Some((old, weight)) if sample < old * weight => old * weight + sample * (1.0 - weight),
-                _ => sample,
-            };
-            Some(pack(average.max(1.0), tick))
-        });
+        // Relaxed, and not one exchange: of two samples at the same moment one may be lost, which biases nothing.
+        let average = match average(self.0.load(Ordering::Relaxed), tick) {
+            Some((old, weight)) if sample < old * weight => old * weight + sample * (1.0 - weight),
+            _ => sample,
+        };
+        self.0.store(pack(average.max(1.0), tick), Ordering::Relaxed);
     }
 
     /// Takes a response time of which only a lower bound is known: it counts if the average is below it.
@@ -85,7 +84,9 @@ fn average(word: u64, now: u32) -> Option<(f32, f32)> {
     }
     let ticks = now.wrapping_sub((word >> 32) as u32);
     // Half the range back is a sample from a thread that read its clock later.
-    let ticks = if ticks > u32::MAX / 2 { 0 } else { ticks };
+    if ticks == 0 || ticks > u32::MAX / 2 {
+        return Some((f32::from_bits(word as u32), 1.0));
+    }
     let idle = ticks as f32 * ((1u64 << TICK) as f32 / DECAY.as_nanos() as f32);
     Some((f32::from_bits(word as u32), (-idle).exp()))
 }

@@ -1,5 +1,5 @@
-use crate::decide::Passed;
-use crate::error::{Error, Reason, Rejected};
+use crate::decide::{Decision, Passed};
+use crate::error::{Error, Reason, Rejected, TimedOut};
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, NotReady, Target};
 use crate::layer::pass::Pass;
@@ -12,12 +12,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pin_project! {
-    /// The future of [`FailoverService`](super::FailoverService).
+    /// The future of [`FailoverService`](super::FailoverService) and of [`Stack`](crate::layer::Stack).
     pub struct FailoverFuture<K, Q, L: Leaf<Q>> {
         #[pin]
         state: State<Q, L, L::Future>,
         // None once the head of the answer has come, or nobody could take the request.
         pass: Option<Pass>,
+        timer: Option<Sleep>,
         protocol: K,
     }
 }
@@ -37,13 +38,12 @@ pin_project! {
 struct Asking<Q, L> {
     request: Q,
     leaf: L,
-    wait: Option<Box<Wait>>,
+    wait: Option<Wait>,
 }
 
 /// Nobody could take the request at once.
 #[derive(Default)]
 struct Wait {
-    timer: Option<Sleep>,
     /// Whether all were asked, and the request waits for the endpoint where the pass stands.
     settled: bool,
     /// How many services failed their readiness check.
@@ -60,24 +60,20 @@ impl<K, Q, L: Leaf<Q>> fmt::Debug for FailoverFuture<K, Q, L> {
 }
 
 impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
-    /// Chooses an endpoint, and keeps the request until its service is ready.
+    /// Keeps the request until the service of the endpoint, where the pass stands, is ready.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
-    pub(crate) fn new<R>(protocol: K, mut pass: Pass, request: R, leaf: &L) -> Self
+    pub(crate) fn new<R>(protocol: K, pass: Pass, request: R, leaf: &L) -> Self
     where
         K: Replay<R, Sent = Q>,
     {
-        if let Err(rejected) = pass.choose(&Passed::default()) {
-            return FailoverFuture::rejected(protocol, &pass, rejected);
-        }
         let asking = Asking { request: protocol.seal(request), leaf: leaf.clone(), wait: None };
-        FailoverFuture { state: State::Asking { asking: Some(asking) }, pass: Some(pass), protocol }
+        FailoverFuture { state: State::Asking { asking: Some(asking) }, pass: Some(pass), timer: None, protocol }
     }
 
     #[cold]
-    fn rejected(protocol: K, pass: &Pass, rejected: Rejected) -> Self {
-        pass.tell_rejected(&rejected);
-        FailoverFuture { state: State::Rejected { rejected }, pass: None, protocol }
+    pub(crate) fn rejected(protocol: K, rejected: Rejected) -> Self {
+        FailoverFuture { state: State::Rejected { rejected }, pass: None, timer: None, protocol }
     }
 }
 
@@ -96,7 +92,7 @@ where
             match me.state.as_mut().project() {
                 StateProj::Asking { asking } => {
                     let (Some(ours), Some(pass)) = (asking.as_mut(), me.pass.as_mut()) else { unpolled() };
-                    if let Err(error) = ready!(ours.poll_taker(pass, cx)) {
+                    if let Err(error) = ready!(ours.poll_taker(pass, me.timer, cx)) {
                         // What was held is given back now, not when the future is dropped.
                         *me.pass = None;
                         me.state.set(State::Over);
@@ -108,9 +104,26 @@ where
                     me.state.set(State::Calling { future });
                 }
                 StateProj::Calling { future } => {
-                    let answer = ready!(future.poll(cx));
-                    let Some(pass) = me.pass.take() else { unpolled() };
-                    return Poll::Ready(deliver(me.protocol, pass, answer));
+                    let Some(pass) = me.pass.as_mut() else { unpolled() };
+                    // The answer first: one that is there in time is not refused because the timer is, too.
+                    if let Poll::Ready(answer) = future.poll(cx) {
+                        let verdict = me.protocol.classify(answer.as_ref());
+                        let goes_on = answer.as_ref().is_ok_and(|answer| me.protocol.goes_on(answer));
+                        let held = if goes_on { Some(pass.hold(verdict)) } else { None };
+                        if !goes_on {
+                            pass.finish(verdict);
+                        }
+                        let shown = pass.shown();
+                        *me.pass = None;
+                        return Poll::Ready(deliver(me.protocol, answer, held, shown));
+                    }
+                    if !pass.is_timed_out(me.timer, cx) {
+                        return Poll::Pending;
+                    }
+                    let timed_out = TimedOut::new(pass.policy().deadline);
+                    me.state.set(State::Over);
+                    *me.pass = None;
+                    return Poll::Ready(Err(Error::TimedOut(timed_out)));
                 }
                 StateProj::Rejected { rejected } => return Poll::Ready(Err(Error::Rejected(*rejected))),
                 StateProj::Over => unpolled(),
@@ -124,45 +137,52 @@ fn unpolled() -> ! {
     panic!("polled after it was over")
 }
 
-/// Judges an answer and gives it on, with its guard if it goes on.
+/// Gives an answer on, with what it holds if it goes on, and with the decision if that is wanted.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
-fn deliver<K, T, E>(protocol: &K, pass: Pass, answer: Result<T, E>) -> Result<K::Held<Held>, Error<E>>
-where
-    K: Classify<T, E> + Release<T>,
-{
-    let verdict = protocol.classify(answer.as_ref());
-    match answer {
-        Err(error) => {
-            pass.finish(verdict);
-            Err(Error::Inner(error))
-        }
-        Ok(answer) => {
-            let shows = pass.is_shown();
-            let (mut answer, record) = if protocol.goes_on(&answer) {
-                let (held, record) = pass.hold(verdict);
-                (protocol.hold(answer, held), record)
-            } else {
-                let record = pass.finish(verdict);
-                (protocol.bare(answer), record)
-            };
-            if let Some(decision) = record.filter(|_| shows) {
-                protocol.attach(&mut answer, *decision);
-            }
-            Ok(answer)
-        }
+fn deliver<K: Release<T>, T, E>(
+    protocol: &K,
+    answer: Result<T, E>,
+    held: Option<Held>,
+    shown: Option<Box<Decision>>,
+) -> Result<K::Held<Held>, Error<E>> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return Err(Error::Inner(error)),
+    };
+    if let Some(decision) = shown {
+        return Ok(show(protocol, answer, held, *decision));
     }
+    Ok(match held {
+        Some(held) => protocol.hold(answer, held),
+        None => protocol.bare(answer),
+    })
+}
+
+#[cold]
+fn show<K: Release<T>, T>(protocol: &K, answer: T, held: Option<Held>, decision: Decision) -> K::Held<Held> {
+    let mut answer = match held {
+        Some(held) => protocol.hold(answer, held),
+        None => protocol.bare(answer),
+    };
+    protocol.attach(&mut answer, decision);
+    answer
 }
 
 impl<Q, L: Leaf<Q>> Asking<Q, L> {
     /// Ready when the endpoint where the pass stands can take the request.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "nearly always the first endpoint is ready at once")]
-    fn poll_taker(&mut self, pass: &mut Pass, cx: &mut Context<'_>) -> Poll<Result<(), Error<L::Error>>> {
+    fn poll_taker(
+        &mut self,
+        pass: &mut Pass,
+        timer: &mut Option<Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error<L::Error>>> {
         let said = (!pass.is_vetoed()).then(|| self.leaf.poll_ready(&Target::of(pass), cx));
         match said {
             Some(Poll::Ready(Ok(()))) if self.wait.is_none() => Poll::Ready(Ok(())),
-            said => self.ask_others(said, pass, cx),
+            said => self.ask_others(said, pass, timer, cx),
         }
     }
 
@@ -174,12 +194,13 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
         &mut self,
         mut said: Option<Said<L::Error>>,
         pass: &mut Pass,
+        timer: &mut Option<Sleep>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error<L::Error>>> {
         let wait = self.wait.get_or_insert_default();
         // It keeps its turn where it waits.
         if wait.settled && matches!(said, Some(Poll::Pending)) {
-            return wait.poll(pass, cx);
+            return poll_deadline(pass, timer, cx);
         }
         wait.settled = false;
         let mut passed = Passed::default();
@@ -234,17 +255,19 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             }
         }
         wait.settled = true;
-        wait.poll(pass, cx)
+        poll_deadline(pass, timer, cx)
     }
 }
 
-impl Wait {
-    /// Pending until the deadline.
-    fn poll<E>(&mut self, pass: &Pass, cx: &mut Context<'_>) -> Poll<Result<(), Error<E>>> {
-        match pass.timing() {
-            Some(timing) if timing.is_over(&mut self.timer, cx) => refuse(pass, Reason::Deadline),
-            _ => Poll::Pending,
-        }
+/// Pending until the deadline.
+fn poll_deadline<E>(
+    pass: &Pass,
+    timer: &mut Option<Sleep>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Error<E>>> {
+    match pass.timing() {
+        Some(timing) if timing.is_over(timer, cx) => refuse(pass, Reason::Deadline),
+        _ => Poll::Pending,
     }
 }
 

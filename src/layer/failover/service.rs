@@ -39,6 +39,9 @@ where
     fn call(&mut self, routed: Routed<R, K>) -> Self::Future {
         let Routed { request, mut pass, protocol } = routed;
         pass.shows_decision(self.shows_decision);
+        if let Err(rejected) = pass.choose_first() {
+            return FailoverFuture::rejected(protocol, rejected);
+        }
         FailoverFuture::new(protocol, pass, request, &self.leaf)
     }
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 pin_project! {
-    /// The future of [`RouteService`](super::RouteService) and of [`Stack`](crate::layer::Stack): one that a deadline ends.
+    /// The future of [`RouteService`](super::RouteService): one that a deadline ends.
     pub struct RouteFuture<F> {
         #[pin]
         state: State<F>,

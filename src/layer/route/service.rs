@@ -63,11 +63,11 @@ where
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn call(&mut self, request: R) -> Self::Future {
-        let pass = match Pass::route(&mut self.reader, &self.protocol, &request) {
+        let mut pass = match Pass::route(&mut self.reader, &self.protocol, &request) {
             Ok(pass) => pass,
             Err(rejected) => return RouteFuture::rejected(rejected),
         };
-        let timing = pass.timing();
+        let timing = pass.hand_over_deadline();
         RouteFuture::new(self.inner.call(Routed { request, pass, protocol: self.protocol.clone() }), timing)
     }
 }

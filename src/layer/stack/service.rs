@@ -6,7 +6,6 @@ use crate::layer::failover::FailoverFuture;
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, Target};
 use crate::layer::pass::Pass;
-use crate::layer::route::RouteFuture;
 use crate::protocol::{Classify, Describe, Release, Replay};
 use crate::traffic::Reader;
 use std::task::{Context, Poll};
@@ -97,7 +96,7 @@ where
 {
     type Response = K::Held<Held>;
     type Error = Error<L::Error>;
-    type Future = RouteFuture<FailoverFuture<K, K::Sent, L>>;
+    type Future = FailoverFuture<K, K::Sent, L>;
 
     /// Always ready: what there would be to wait for depends on the request.
     #[inline]
@@ -110,10 +109,12 @@ where
     fn call(&mut self, request: R) -> Self::Future {
         let mut pass = match Pass::route(&mut self.reader, &self.protocol, &request) {
             Ok(pass) => pass,
-            Err(rejected) => return RouteFuture::rejected(rejected),
+            Err(rejected) => return FailoverFuture::rejected(self.protocol.clone(), rejected),
         };
         pass.shows_decision(self.shows_decision);
-        let timing = pass.timing();
-        RouteFuture::new(FailoverFuture::new(self.protocol.clone(), pass, request, &self.leaf), timing)
+        if let Err(rejected) = pass.choose_first() {
+            return FailoverFuture::rejected(self.protocol.clone(), rejected);
+        }
+        FailoverFuture::new(self.protocol.clone(), pass, request, &self.leaf)
     }
 }
