@@ -61,7 +61,7 @@ pub struct Clock(Source);
 enum Source {
     Std(tokio::time::Instant),
     #[cfg(feature = "tsc")]
-    Tsc(quanta::Instant),
+    Tsc(Arc<Counter>),
     Manual(Arc<Hand>),
 }
 
@@ -82,7 +82,9 @@ impl Clock {
     #[cfg(feature = "tsc")]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the processor's counter")]
     pub fn tsc() -> Self {
-        Clock(Source::Tsc(quanta::Instant::now()))
+        let counter = quanta::Clock::new();
+        let origin = counter.raw();
+        Clock(Source::Tsc(Arc::new(Counter { counter, origin })))
     }
 
     /// A clock that stands still until its [`ManualClock`] moves it.
@@ -107,7 +109,7 @@ impl Clock {
         match &self.0 {
             Source::Std(origin) => Instant(nanos(origin.elapsed())),
             #[cfg(feature = "tsc")]
-            Source::Tsc(origin) => Instant(nanos(origin.elapsed())),
+            Source::Tsc(counter) => counter.now(),
             Source::Manual(hand) => hand.now(),
         }
     }
@@ -134,6 +136,22 @@ impl Clock {
     fn on_tokios(&self, until: Instant) -> tokio::time::Instant {
         let left = until.since(self.now()).min(Duration::from_secs(30 * 365 * 86400));
         tokio::time::Instant::now() + left
+    }
+}
+
+/// The processor's counter, and where it stood when the clock began.
+#[cfg(feature = "tsc")]
+#[derive(Debug)]
+struct Counter {
+    counter: quanta::Clock,
+    origin: u64,
+}
+
+#[cfg(feature = "tsc")]
+impl Counter {
+    #[inline]
+    fn now(&self) -> Instant {
+        Instant(self.counter.delta_as_nanos(self.origin, self.counter.raw()))
     }
 }
 

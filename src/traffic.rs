@@ -175,7 +175,7 @@ impl Traffic {
     /// Traffic by this table, with another clock and other draws: for tests and simulations, which then repeat exactly.
     pub fn with_sources(table: Table, clock: Clock, entropy: Entropy) -> Self {
         let now = clock.now();
-        let mut registry = Registry::new(entropy.clone());
+        let mut registry = Registry::new(entropy.clone(), clock.clone());
         let generation = Generation::FIRST;
         let handles = registry.adopt(&table, generation, now);
         let current = Arc::new(Snapshot::new(generation, table.clone(), handles, registry.latest_veto()));

@@ -14,38 +14,47 @@ use crate::protocol::{Guard, Outcome, Verdict};
 use crate::state::EndpointState;
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::table::{Policy, ReleaseOn};
-use crate::time::{Clock, Sleep, nanos};
+use crate::time::{Sleep, nanos};
 use crate::traffic::Pinned;
 use std::fmt;
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
 /// Keeps a request counted as in flight while its answer goes on.
+// Small, since it is moved with every answer: what few need is in boxes.
 pub struct Held {
     endpoint: Arc<EndpointState>,
     place: Place,
-    clock: Clock,
-    /// How long the body may stand still, in nanoseconds.
-    at_most: u64,
     to_first_frame: bool,
-    /// How long the head took.
-    took: Duration,
     /// Whether the head left open what the answer says.
     is_open: bool,
     is_judged: bool,
+    /// How long the body may stand still, in nanoseconds.
+    at_most: u64,
+    /// How long the head took, in nanoseconds.
+    took: u64,
+    watched: Option<Box<Watched>>,
     /// For observers of an answer that only its end judges.
     witness: Option<Box<(Pinned, Decision)>>,
 }
 
-/// What it counts.
+/// Who gives back the count.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Nothing any more.
+    /// Nobody any more.
     Free,
-    /// One.
+    /// The guard.
     Counted,
-    /// One, until the body has stood still for too long.
-    Watched { watch: Arc<Watch>, timer: Sleep },
+    /// The guard or its timer, whoever is first.
+    Watched,
 }
+
+struct Watched {
+    watch: Arc<Watch>,
+    timer: Sleep,
+}
+
+const _: () = assert!(size_of::<Held>() <= 48);
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,23 +66,28 @@ impl Held {
     #[inline]
     pub(super) fn new(
         endpoint: &Arc<EndpointState>,
-        clock: &Clock,
         policy: &Policy,
         verdict: Verdict,
         took: Duration,
         witness: Option<Box<(Pinned, Decision)>>,
     ) -> Self {
-        let place = match policy.release {
-            ReleaseOn::Head => {
-                endpoint.end(true);
-                Place::Free
-            }
-            ReleaseOn::FirstFrame | ReleaseOn::End => Place::Counted,
+        let place = if policy.release == ReleaseOn::Head {
+            endpoint.end(true);
+            Place::Free
+        } else {
+            Place::Counted
         };
-        let to_first_frame = policy.release == ReleaseOn::FirstFrame;
-        let (endpoint, clock, at_most) = (endpoint.clone(), clock.clone(), nanos(policy.hold_at_most));
-        let is_open = verdict == Verdict::AtEnd;
-        Held { endpoint, place, clock, at_most, to_first_frame, took, is_open, is_judged: false, witness }
+        Held {
+            endpoint: endpoint.clone(),
+            place,
+            to_first_frame: policy.release == ReleaseOn::FirstFrame,
+            is_open: verdict == Verdict::AtEnd,
+            is_judged: false,
+            at_most: nanos(policy.hold_at_most),
+            took: nanos(took),
+            watched: None,
+            witness,
+        }
     }
 
     /// Gives back what it counts.
@@ -82,29 +96,43 @@ impl Held {
         match std::mem::replace(&mut self.place, Place::Free) {
             Place::Free => {}
             Place::Counted => self.endpoint.end(true),
-            Place::Watched { watch, timer } => {
-                drop(timer);
-                watch.release();
-            }
+            Place::Watched => self.release_watched(),
+        }
+    }
+
+    #[cold]
+    fn release_watched(&mut self) {
+        if let Some(watched) = self.watched.take() {
+            watched.watch.release();
         }
     }
 
     /// From now on the body may stand still for so long.
+    #[cold]
     fn watch(&mut self) {
-        if self.at_most == u64::MAX || matches!(self.place, Place::Free) {
+        let clock = self.endpoint.clock();
+        if self.place == Place::Free || self.at_most == u64::MAX || !clock.has_timers() {
             return;
         }
-        let until = self.clock.now().after(Duration::from_nanos(self.at_most));
-        if let Place::Watched { timer, .. } = &mut self.place {
-            timer.reset(&self.clock, until);
-        } else if self.clock.has_timers() {
+        let until = clock.now().after(Duration::from_nanos(self.at_most));
+        let watched = self.watched.get_or_insert_with(|| {
             let watch = Arc::new(Watch { endpoint: self.endpoint.clone(), count: AtomicU64::new(1) });
-            self.place = Place::Watched { watch, timer: self.clock.sleep_until(until) };
+            Box::new(Watched { watch, timer: clock.sleep_until(until) })
+        });
+        if self.place == Place::Watched {
+            watched.timer.reset(clock, until);
         }
-        if let Place::Watched { watch, timer } = &mut self.place
-            && timer.is_over_or_wakes(&Waker::from(watch.clone()))
-        {
+        self.place = Place::Watched;
+        if watched.timer.is_over_or_wakes(&Waker::from(watched.watch.clone())) {
             self.release();
+        }
+    }
+
+    #[cold]
+    fn tell(&mut self, outcome: Outcome) {
+        if let Some((pin, decision)) = self.witness.take().as_deref() {
+            let took = Duration::from_nanos(self.took);
+            pin.shared().tell(|observer| observer.outcome(pin, decision, outcome, took));
         }
     }
 }
@@ -119,7 +147,7 @@ impl Guard for Held {
 
     fn waited(&mut self) {
         // Waiting is no progress: a watch that is set goes on.
-        if !matches!(self.place, Place::Watched { .. }) {
+        if self.place == Place::Counted {
             self.watch();
         }
     }
@@ -129,16 +157,8 @@ impl Guard for Held {
             return;
         }
         self.is_judged = true;
-        self.endpoint.judge(outcome, self.took, self.clock.now());
+        self.endpoint.judge(outcome, Duration::from_nanos(self.took), self.endpoint.clock().now());
         self.tell(outcome);
-    }
-}
-
-impl Held {
-    fn tell(&mut self, outcome: Outcome) {
-        if let Some((pin, decision)) = self.witness.take().as_deref() {
-            pin.shared().tell(|observer| observer.outcome(pin, decision, outcome, self.took));
-        }
     }
 }
 
@@ -146,8 +166,10 @@ impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
         self.release();
-        // Left before its end: it says nothing.
-        self.tell(Outcome::Ignore);
+        if self.witness.is_some() {
+            // Left before its end: it says nothing.
+            self.tell(Outcome::Ignore);
+        }
     }
 }
 

@@ -88,9 +88,10 @@ impl Pass {
     pub(crate) fn route<K: Describe<R>, R>(reader: &mut Reader, protocol: &K, request: &R) -> Result<Self, Rejected> {
         let pin = reader.pin();
         let draws = reader.traffic().draws();
-        let digest = match protocol.facts(request) {
-            Ok(facts) => pin.route(&facts, draws),
-            Err(rejected) => Err(rejected),
+        // Looked at where they were written: they are many words, and slow to move.
+        let digest = match &protocol.facts(request) {
+            Ok(facts) => pin.route(facts, draws),
+            Err(rejected) => Err(*rejected),
         };
         let digest = match digest {
             Ok(digest) => digest,
@@ -254,7 +255,7 @@ impl Pass {
             _ => None,
         };
         let policy = self.policy();
-        Held::new(self.state(), self.pin.shared().clock(), policy, verdict, took, witness)
+        Held::new(self.state(), policy, verdict, took, witness)
     }
 
     #[inline]

@@ -102,7 +102,7 @@ mod loom_tests {
     use crate::state::{Registry, Snapshot};
     use crate::sync::Arc;
     use crate::table::TableSpec;
-    use crate::time::Instant;
+    use crate::time::{Clock, Instant};
 
     /// I-01, I-23: no thread goes back to an older view, and who was told of an evacuation has the view that knows of it.
     #[test]
@@ -113,7 +113,7 @@ mod loom_tests {
                 .route("all", |route| route.any().to("c"))
                 .build()
                 .expect("a sound table");
-            let mut registry = Registry::new(Entropy::seeded(1));
+            let mut registry = Registry::new(Entropy::seeded(1), Clock::manual().0);
             let handles = registry.adopt(&table, Generation::FIRST, Instant::START);
             let snapshot = Snapshot::new(Generation::FIRST, table, handles, registry.latest_veto());
             let snapshot = Arc::new(snapshot);

@@ -6,7 +6,7 @@ use super::patience::Patience;
 use super::region::RegionState;
 use crate::protocol::Outcome;
 use crate::sync::{Arc, AtomicU64, Ordering};
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 use std::time::Duration;
 
 /// The state of one incarnation of one endpoint. Found by name when a table is published; by place in a request.
@@ -95,6 +95,11 @@ impl EndpointState {
     /// Requests in flight that wait for their head.
     pub(crate) fn waiting(&self) -> u32 {
         self.in_flight.waiting()
+    }
+
+    /// The traffic's clock, for a guard that has no table any more.
+    pub(crate) fn clock(&self) -> &Clock {
+        self.region.clock()
     }
 
     /// The cost of one more request, in nanoseconds.

@@ -3,6 +3,7 @@
 use super::in_flight::InFlight;
 use super::veto::Veto;
 use crate::sync::{Arc, AtomicU64, Ordering, Padded};
+use crate::time::Clock;
 
 /// What the endpoints of a region share.
 #[derive(Debug)]
@@ -10,13 +11,19 @@ pub(crate) struct RegionState {
     in_flight: Padded<InFlight>,
     tickets: Padded<AtomicU64>,
     veto: Arc<Veto>,
+    clock: Clock,
 }
 
 impl RegionState {
     /// A region whose round robin begins at `first_ticket`: at random, so that many young processes do not all begin with
-    /// the same endpoint.
-    pub(crate) fn new(veto: Arc<Veto>, first_ticket: u64) -> Self {
-        RegionState { in_flight: Padded(InFlight::new()), tickets: Padded(AtomicU64::new(first_ticket)), veto }
+    /// the same endpoint. Nothing here reads the clock: it is kept for guards that outlive their table.
+    pub(crate) fn new(veto: Arc<Veto>, first_ticket: u64, clock: Clock) -> Self {
+        let (in_flight, tickets) = (Padded(InFlight::new()), Padded(AtomicU64::new(first_ticket)));
+        RegionState { in_flight, tickets, veto, clock }
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     #[inline]

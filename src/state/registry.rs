@@ -14,13 +14,14 @@ use crate::entropy::Entropy;
 use crate::id::{Generation, Name};
 use crate::sync::{Arc, AtomicU64};
 use crate::table::{Cluster, Region, Table};
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 use std::collections::{BTreeMap, HashMap};
 
 /// All state, by name.
 #[derive(Debug)]
 pub(crate) struct Registry {
     entropy: Entropy,
+    clock: Clock,
     clusters: HashMap<Name, ClusterSlot>,
     /// By region name, over all clusters.
     vetoes: BTreeMap<Name, Arc<Veto>>,
@@ -52,10 +53,10 @@ struct EndpointSlot {
 }
 
 impl Registry {
-    pub(crate) fn new(entropy: Entropy) -> Self {
+    pub(crate) fn new(entropy: Entropy, clock: Clock) -> Self {
         let (clusters, vetoes) = (HashMap::new(), BTreeMap::new());
         let latest_veto = Arc::new(LatestVeto::new());
-        Registry { entropy, clusters, vetoes, latest_veto, draining: Vec::new(), incarnations: 0 }
+        Registry { entropy, clock, clusters, vetoes, latest_veto, draining: Vec::new(), incarnations: 0 }
     }
 
     /// The state of everything in a table: kept where the name is known, new where it is not. What the table does not
@@ -75,6 +76,7 @@ impl Registry {
         slot.last_used = generation;
         let mut adoption = Adoption {
             entropy: &self.entropy,
+            clock: &self.clock,
             vetoes: &mut self.vetoes,
             incarnations: &mut self.incarnations,
             generation,
@@ -128,6 +130,7 @@ impl Registry {
 /// What new state is made of.
 struct Adoption<'a> {
     entropy: &'a Entropy,
+    clock: &'a Clock,
     vetoes: &'a mut BTreeMap<Name, Arc<Veto>>,
     incarnations: &'a mut u64,
     generation: Generation,
@@ -141,7 +144,7 @@ impl ClusterSlot {
             let veto = adoption.vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
             RegionSlot {
                 // Half of the range is left to count on.
-                state: Arc::new(RegionState::new(veto.clone(), adoption.entropy.word() >> 1)),
+                state: Arc::new(RegionState::new(veto.clone(), adoption.entropy.word() >> 1, adoption.clock.clone())),
                 endpoints: HashMap::with_capacity(region.endpoints().len()),
                 last_used: adoption.generation,
             }

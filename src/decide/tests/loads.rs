@@ -77,7 +77,7 @@ fn an_endpoint_that_joins_warms_up_from_its_floor_and_one_that_was_there_at_the_
     let spec = |weights: &[u32]| {
         one_region(|r| weighted(r, weights), |r| r).slow_start(SlowStart::over(window).floor(Ratio::percent(1)))
     };
-    let mut registry = Registry::new(Entropy::seeded(0));
+    let mut registry = Registry::new(Entropy::seeded(0), Clock::manual().0);
     let half = window.mul_f64(0.5);
     let start = publish(&mut registry, &spec(&[weight]).build().unwrap(), 1, Instant::START);
     assert_eq!(weights(&start), [64 * u64::from(weight)]);

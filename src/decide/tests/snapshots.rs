@@ -9,7 +9,7 @@ use crate::time::Instant;
 
 /// A table as it comes into force in a process that begins with it.
 pub(super) fn snapshot(spec: TableSpec) -> Snapshot {
-    publish(&mut Registry::new(Entropy::seeded(0)), &spec.build().unwrap(), 1, Instant::START)
+    publish(&mut Registry::new(Entropy::seeded(0), Clock::manual().0), &spec.build().unwrap(), 1, Instant::START)
 }
 
 /// A table as it comes into force over what the registry knows.

@@ -23,7 +23,7 @@ fn spec() -> TableSpec {
 }
 
 fn registry() -> Registry {
-    Registry::new(Entropy::seeded(0))
+    Registry::new(Entropy::seeded(0), Clock::manual().0)
 }
 
 fn snapshot(registry: &mut Registry, spec: TableSpec) -> Snapshot {

@@ -9,13 +9,13 @@ use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 pin_project! {
     /// The future of [`FailoverService`](super::FailoverService) and of [`Stack`](crate::layer::Stack).
     pub struct FailoverFuture<K, Q, L: Leaf<Q>> {
         #[pin]
-        state: State<Q, L, L::Future>,
+        state: State<Q, L, L::Future, L::Error>,
         // None once the head of the answer has come, or nobody could take the request.
         pass: Option<Pass>,
         timer: Option<Sleep>,
@@ -25,11 +25,13 @@ pin_project! {
 
 pin_project! {
     #[project = StateProj]
-    enum State<Q, L, F> {
+    enum State<Q, L, F, E> {
         // None for the moment in which the request is handed over.
         Asking { asking: Option<Asking<Q, L>> },
         Calling { #[pin] future: F },
         Rejected { rejected: Rejected },
+        // The service that all endpoints share.
+        Broken { error: Option<E> },
         Over,
     }
 }
@@ -60,14 +62,30 @@ impl<K, Q, L: Leaf<Q>> fmt::Debug for FailoverFuture<K, Q, L> {
 }
 
 impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
-    /// Keeps the request until the service of the endpoint, where the pass stands, is ready.
+    /// Hands the request over where the pass stands, if that needs no waiting and no service to be made; else keeps it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
-    pub(crate) fn new<R>(protocol: K, pass: Pass, request: R, leaf: &L) -> Self
+    pub(crate) fn new<R>(protocol: K, mut pass: Pass, request: R, leaf: &L) -> Self
     where
         K: Replay<R, Sent = Q>,
     {
-        let asking = Asking { request: protocol.seal(request), leaf: leaf.clone(), wait: None };
+        let mut leaf = leaf.clone();
+        if L::SHARED {
+            // Nobody is to be woken: the future asks again if it has to wait.
+            match leaf.poll_ready(&Target::of(&pass), &mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(())) => {
+                    pass.send(false);
+                    let state = State::Calling { future: leaf.call(protocol.seal(request), &Target::of(&pass)) };
+                    return FailoverFuture { state, pass: Some(pass), timer: None, protocol };
+                }
+                Poll::Ready(Err(NotReady::Broken(error))) => {
+                    return FailoverFuture { state: State::Broken { error: Some(error) }, pass: None, timer: None, protocol };
+                }
+                // An address that is no good now will not be in a moment.
+                Poll::Ready(Err(NotReady::Refused(_))) | Poll::Pending => {}
+            }
+        }
+        let asking = Asking { request: protocol.seal(request), leaf, wait: None };
         FailoverFuture { state: State::Asking { asking: Some(asking) }, pass: Some(pass), timer: None, protocol }
     }
 
@@ -126,6 +144,10 @@ where
                     return Poll::Ready(Err(Error::TimedOut(timed_out)));
                 }
                 StateProj::Rejected { rejected } => return Poll::Ready(Err(Error::Rejected(*rejected))),
+                StateProj::Broken { error } => {
+                    let Some(error) = error.take() else { unpolled() };
+                    return Poll::Ready(Err(Error::Inner(error)));
+                }
                 StateProj::Over => unpolled(),
             }
         }
@@ -146,17 +168,12 @@ fn deliver<K: Release<T>, T, E>(
     held: Option<Held>,
     shown: Option<Box<Decision>>,
 ) -> Result<K::Held<Held>, Error<E>> {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return Err(Error::Inner(error)),
-    };
-    if let Some(decision) = shown {
-        return Ok(show(protocol, answer, held, *decision));
+    match (answer, shown, held) {
+        (Ok(answer), None, None) => Ok(protocol.bare(answer)),
+        (Ok(answer), None, Some(held)) => Ok(protocol.hold(answer, held)),
+        (Ok(answer), Some(decision), held) => Ok(show(protocol, answer, held, *decision)),
+        (Err(error), ..) => Err(Error::Inner(error)),
     }
-    Ok(match held {
-        Some(held) => protocol.hold(answer, held),
-        None => protocol.bare(answer),
-    })
 }
 
 #[cold]
