@@ -70,6 +70,9 @@ pub trait Observer: Send + Sync {
 }
 
 /// Something that happened to the traffic as a whole.
+///
+/// Told when it is in force and nobody waits for it any more, so two that happen at once may be told in either order: the
+/// highest generation is the one in force, and [`Traffic::status`](crate::Traffic::status) says which regions are out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

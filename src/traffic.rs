@@ -290,8 +290,8 @@ impl Traffic {
     /// [`PublishError::Forgotten`] when it is not remembered.
     pub fn rollback_to(&self, generation: Generation) -> Result<Published, PublishError> {
         self.write(|writer| {
-            let table = writer.history.get(generation)?;
-            Ok(writer.put(&self.core, table, Cause::Rollback(generation)))
+            let (origin, table) = writer.history.get(generation)?;
+            Ok(writer.put(&self.core, table, Cause::Rollback(origin)))
         })
     }
 
@@ -358,20 +358,19 @@ impl Traffic {
     ///
     /// Every publish does this too; call it now and then when publishes are rare and tables large.
     pub fn sweep(&self) -> Swept {
-        let (swept, garbage) = {
-            let mut writer = self.core.writer.lock();
-            writer.sweep()
-        };
-        // Freed after the lock is.
+        let garbage = self.core.writer.lock().garbage();
+        // Freed while the lock is free, and before the state is looked at that it held.
         drop(garbage);
-        swept
+        self.core.writer.lock().swept()
     }
 
     /// What is in force and what is known of every endpoint, as plain values: for an admin page or a metric. It sweeps first.
     pub fn status(&self) -> Status {
         let swept = self.sweep();
         let writer = self.core.writer.lock();
-        Status::new(&writer.current, swept, self.now())
+        let now = self.now();
+        writer.current.rebuild_due_views(now);
+        Status::new(&writer.current, swept, now)
     }
 
     fn put_if(&self, expected: Generation, table: Table, cause: Cause) -> Result<Published, PublishError> {
@@ -432,15 +431,19 @@ impl Writer {
         let before = old.table().clone();
         self.retired.push(old);
         self.history.push(Revision::new(generation, table.clone(), cause, now));
-        drop(self.sweep());
+        drop(self.garbage());
+        self.swept();
         Published { generation, before, after: table }
     }
 
-    /// Takes out what nobody uses any more; the caller drops it.
-    fn sweep(&mut self) -> (Swept, Vec<Arc<Snapshot>>) {
+    /// Takes out the tables that nobody uses any more; the caller drops them.
+    fn garbage(&mut self) -> Vec<Arc<Snapshot>> {
         // Only this list can still give out the old snapshots, so a count of one cannot grow.
-        let garbage = self.retired.extract_if(.., |snapshot| Arc::strong_count(snapshot) == 1).collect();
-        let swept = Swept { retired: self.retired.len(), draining: self.registry.sweep() };
-        (swept, garbage)
+        self.retired.extract_if(.., |snapshot| Arc::strong_count(snapshot) == 1).collect()
+    }
+
+    /// Drops the state that nobody uses any more, and counts what is left.
+    fn swept(&mut self) -> Swept {
+        Swept { retired: self.retired.len(), draining: self.registry.sweep() }
     }
 }

@@ -106,7 +106,7 @@ fn choose_place(
 }
 
 impl Snapshot {
-    /// Decides where a request goes, with these draws, at this moment of the traffic's clock.
+    /// Decides where a request goes, with these draws, now: a moment that the traffic's clock has reached.
     ///
     /// The same draws, view and counters decide alike. A round robin takes its ticket.
     ///
@@ -139,7 +139,7 @@ impl Snapshot {
         self.decide_with(facts, draws, now, Tickets::Take)
     }
 
-    /// What [`decide`](Self::decide) would say now, in words: nothing is counted and no ticket is taken.
+    /// What [`decide`](Self::decide) would say at a moment, in words: nothing is counted and no ticket is taken.
     ///
     /// # Errors
     /// As `decide`.
@@ -248,13 +248,18 @@ impl Snapshot {
     ) -> Result<Decision, Rejected> {
         let cluster = digest.cluster;
         let handle = self.cluster(cluster);
+        let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets };
         let mut view = handle.view();
         if view.next_change <= now {
+            if matches!(tickets, Tickets::Look) {
+                // Whoever only looks may ask of another moment, and changes nothing.
+                let then = View::build(self.table().cluster_at(cluster), &handle.regions, now, view.epoch);
+                return choose_place(self, digest, &then, &loads, draws, passed);
+            }
             drop(view);
             self.rebuild_due_view(cluster, now);
             view = handle.view();
         }
-        let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets };
         choose_place(self, digest, &view, &loads, draws, passed)
     }
 }

@@ -41,6 +41,13 @@ pub(crate) struct Pass {
     record: Option<Box<Decision>>,
 }
 
+/// An endpoint that was asked and may take the request later.
+pub(crate) struct Standing {
+    region: u32,
+    endpoint: u32,
+    record: Option<Box<Decision>>,
+}
+
 /// A request's deadline, for a future that knows nothing else of it.
 pub(crate) struct Timing {
     deadline: Instant,
@@ -165,9 +172,15 @@ impl Pass {
         passed.add(self.region, self.endpoint)
     }
 
+    /// Where it stands, to return there.
+    pub(crate) fn standing(&mut self) -> Standing {
+        Standing { region: self.region, endpoint: self.endpoint, record: self.record.take() }
+    }
+
     /// Back to an endpoint that was asked before.
-    pub(crate) fn return_to(&mut self, (region, endpoint): (u32, u32)) {
-        self.take(region, endpoint);
+    pub(crate) fn return_to(&mut self, standing: Standing) {
+        self.take(standing.region, standing.endpoint);
+        self.record = standing.record;
     }
 
     fn leave(&mut self) {
@@ -244,18 +257,19 @@ impl Pass {
         let took = now.since(self.began);
         self.state().head();
         self.step = Step::Answered;
-        if let Verdict::Known(outcome) = verdict {
-            self.state().judge(outcome, took, now);
-            self.tell_outcome(outcome, now);
-        }
         let witness = match (&self.record, verdict) {
             (Some(decision), Verdict::AtEnd) if self.pin.shared().is_observed() => {
                 Some(Box::new((self.pin.clone(), **decision)))
             }
             _ => None,
         };
-        let policy = self.policy();
-        Held::new(self.state(), policy, verdict, took, witness)
+        let held = Held::new(self.state(), self.policy(), verdict, took, witness);
+        // With the guard made: an observer that panics leaks nothing.
+        if let Verdict::Known(outcome) = verdict {
+            self.state().judge(outcome, took, now);
+            self.tell_outcome(outcome, now);
+        }
+        held
     }
 
     #[inline]

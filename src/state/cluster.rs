@@ -15,7 +15,7 @@ use std::ops::Deref;
 /// A cluster's state, by place.
 #[derive(Debug)]
 pub(crate) struct ClusterHandle {
-    /// The cluster's last epoch, shared by all snapshots that have the cluster.
+    /// The last epoch of any view, shared by all clusters and all snapshots.
     epochs: Arc<AtomicU64>,
     /// The view that came with the snapshot.
     first: Arc<View>,
@@ -89,7 +89,7 @@ impl ClusterHandle {
     }
 }
 
-/// Epochs count over all snapshots of a cluster, so that no two views share one.
+/// Epochs count over all clusters and snapshots, so that no two views share one, also of a cluster that left and came back.
 fn next_epoch(epochs: &AtomicU64) -> Epoch {
     // Relaxed: the number need only be new; the view that carries it is published by its cell.
     Epoch::from_u64(epochs.fetch_add(1, Ordering::Relaxed) + 1)

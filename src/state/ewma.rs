@@ -12,8 +12,7 @@
 //!
 //! Average and time of the last sample share one word: an `f32` of nanoseconds and a 32-bit count of 2^16 ns (65.5 us).
 //! Samples inside one tick add no weight of their own, so above 15 000 a second some are left out, which biases nothing.
-//! The tick wraps after 78 hours; an average that was idle for longer than half of that has not decayed, until the next
-//! sample.
+//! The tick wraps after 78 hours; an average that was idle for that long has its old value for a second, and decays again.
 
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::{Instant, nanos};
@@ -27,6 +26,9 @@ const PENALTY: u64 = (i64::MAX as u64) >> 16;
 
 /// Nanoseconds in a tick, as a power of two.
 const TICK: u32 = 16;
+
+/// Ticks by which a sample may come from a clock that is ahead of the reader's: 1 s. Everything else is time that passed.
+const SKEW: u32 = 1 << 14;
 
 #[derive(Debug)]
 pub(crate) struct PeakEwma(AtomicU64);
@@ -44,12 +46,20 @@ impl PeakEwma {
         let sample = (nanos(took) as f32).max(1.0);
         let tick = tick(now);
         // Relaxed: the word stands alone. A racing sample that loses is taken after the one that won.
-        // Relaxed, and not one exchange: of two samples at the same moment one may be lost, which biases nothing.
-        let average = match average(self.0.load(Ordering::Relaxed), tick) {
-            Some((old, weight)) if sample < old * weight => old * weight + sample * (1.0 - weight),
-            _ => sample,
-        };
-        self.0.store(pack(average.max(1.0), tick), Ordering::Relaxed);
+        // Relaxed: the word is a figure and publishes nothing else.
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let (average, is_peak) = match average(word, tick) {
+                Some((old, weight)) if sample < old * weight => (old * weight + sample * (1.0 - weight), false),
+                _ => (sample, true),
+            };
+            let new = pack(average.max(1.0), tick);
+            match self.0.compare_exchange(word, new, Ordering::Relaxed, Ordering::Relaxed) {
+                // Of two samples at the same moment one below the average may be lost; a peak may not.
+                Err(later) if is_peak => word = later,
+                _ => return,
+            }
+        }
     }
 
     /// Takes a response time of which only a lower bound is known: it counts if the average is below it.
@@ -84,7 +94,7 @@ fn average(word: u64, now: u32) -> Option<(f32, f32)> {
     }
     let ticks = now.wrapping_sub((word >> 32) as u32);
     // Half the range back is a sample from a thread that read its clock later.
-    if ticks == 0 || ticks > u32::MAX / 2 {
+    if ticks == 0 || ticks > u32::MAX - SKEW {
         return Some((f32::from_bits(word as u32), 1.0));
     }
     let idle = ticks as f32 * ((1u64 << TICK) as f32 / DECAY.as_nanos() as f32);

@@ -22,6 +22,8 @@ use std::collections::{BTreeMap, HashMap};
 pub(crate) struct Registry {
     entropy: Entropy,
     clock: Clock,
+    /// The last epoch of any view.
+    epochs: Arc<AtomicU64>,
     clusters: HashMap<Name, ClusterSlot>,
     /// By region name, over all clusters.
     vetoes: BTreeMap<Name, Arc<Veto>>,
@@ -33,7 +35,6 @@ pub(crate) struct Registry {
 
 #[derive(Debug)]
 struct ClusterSlot {
-    epochs: Arc<AtomicU64>,
     regions: HashMap<Name, RegionSlot>,
     /// The last generation that had it: what has only an older one has left the table.
     last_used: Generation,
@@ -56,7 +57,7 @@ impl Registry {
     pub(crate) fn new(entropy: Entropy, clock: Clock) -> Self {
         let (clusters, vetoes) = (HashMap::new(), BTreeMap::new());
         let latest_veto = Arc::new(LatestVeto::new());
-        Registry { entropy, clock, clusters, vetoes, latest_veto, draining: Vec::new(), incarnations: 0 }
+        Registry { entropy, clock, epochs: Arc::new(AtomicU64::new(0)), clusters, vetoes, latest_veto, draining: Vec::new(), incarnations: 0 }
     }
 
     /// The state of everything in a table: kept where the name is known, new where it is not. What the table does not
@@ -69,7 +70,6 @@ impl Registry {
 
     fn adopt_cluster(&mut self, cluster: &Cluster, generation: Generation, now: Instant) -> ClusterHandle {
         let slot = self.clusters.entry(cluster.name().clone()).or_insert_with(|| ClusterSlot {
-            epochs: Arc::new(AtomicU64::new(0)),
             regions: HashMap::new(),
             last_used: generation,
         });
@@ -83,7 +83,7 @@ impl Registry {
             now,
         };
         let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, &mut adoption)).collect();
-        ClusterHandle::new(cluster, slot.epochs.clone(), regions, now)
+        ClusterHandle::new(cluster, self.epochs.clone(), regions, now)
     }
 
     /// Takes a region out until then; its name, if there is a region of this name.

@@ -79,6 +79,15 @@ impl Snapshot {
         }
     }
 
+    /// Rebuilds the views whose time has come.
+    pub(crate) fn rebuild_due_views(&self, now: Instant) {
+        for place in 0..self.clusters.len() as u32 {
+            if self.cluster(place).view().next_change <= now {
+                self.rebuild_due_view(place, now);
+            }
+        }
+    }
+
     /// Rebuilds a view whose time has come, unless somebody is at it: then the old one serves a moment longer.
     #[cold]
     pub(crate) fn rebuild_due_view(&self, place: u32, now: Instant) {

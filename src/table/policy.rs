@@ -180,7 +180,9 @@ impl SlowStart {
 
     /// The age at which the ramp, without its floor, reaches this factor.
     pub(crate) fn age_at(&self, factor: f64) -> Duration {
-        self.window.mul_f64(factor.clamp(0.0, 1.0).powf(self.aggression))
+        let age = self.window.as_secs_f64() * factor.clamp(0.0, 1.0).powf(self.aggression);
+        // The longest window is longer as a float than as a duration.
+        Duration::try_from_secs_f64(age).map_or(self.window, |age| age.min(self.window))
     }
 }
 

@@ -93,11 +93,11 @@ impl History {
         Ok((before.origin(), before.table.clone()))
     }
 
-    /// The table of a generation.
-    pub(super) fn get(&self, generation: Generation) -> Result<Table, PublishError> {
+    /// The table of a generation, and the generation whose table it first was.
+    pub(super) fn get(&self, generation: Generation) -> Result<(Generation, Table), PublishError> {
         let found = self.0.iter().find(|revision| revision.generation == generation);
         let forgotten = || PublishError::Forgotten { wanted: generation, oldest: self.oldest() };
-        found.map(|revision| revision.table.clone()).ok_or_else(forgotten)
+        found.map(|revision| (revision.origin(), revision.table.clone())).ok_or_else(forgotten)
     }
 
     fn oldest(&self) -> Generation {

@@ -5,6 +5,7 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::wildcard_imports, reason = "the parts share what they are written in terms of")]
 
+mod edges;
 mod model;
 mod rules;
 mod threads;

@@ -206,7 +206,7 @@ impl Side {
                 let wanted = traffic.history().into_iter().rev().nth(back as usize);
                 let known = model.history.iter().rev().nth(back as usize).cloned();
                 prop_assert_eq!(wanted.is_some(), known.is_some());
-                if let (Some(wanted), Some((origin, _, table))) = (wanted, known) {
+                if let (Some(wanted), Some((_, origin, table))) = (wanted, known) {
                     traffic.rollback_to(wanted.generation()).expect("it is remembered");
                     model.publish(&table, Some(origin));
                 }

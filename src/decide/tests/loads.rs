@@ -6,7 +6,7 @@ use crate::entropy::{Draws, Entropy};
 use crate::protocol::{Facts, Outcome};
 use crate::state::{Permit, Registry, Snapshot};
 use crate::table::{Pick, SlowStart};
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 use crate::unit::Ratio;
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use crate::id::Generation;
 use crate::protocol::Facts;
 use crate::state::{Registry, Snapshot};
 use crate::table::{RegionSpec, RouteSpec, Table, TableSpec};
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 
 /// A table as it comes into force in a process that begins with it.
 pub(super) fn snapshot(spec: TableSpec) -> Snapshot {

@@ -7,7 +7,7 @@ use crate::error::Reason;
 use crate::protocol::Facts;
 use crate::state::{Registry, Snapshot};
 use crate::table::{Sticky, TableSpec};
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 
 const NOW: Instant = Instant::from_nanos(1);
 

@@ -230,17 +230,19 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
                 Some(Poll::Ready(Ok(()))) if pass.is_late() => return refuse(pass, Reason::Deadline),
                 Some(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
                 Some(Poll::Pending) => {
-                    may_take.get_or_insert(pass.place());
                     if L::SHARED {
-                        break;
+                        return poll_deadline(pass, timer, cx);
                     }
+                    may_take.get_or_insert_with(|| pass.standing());
                 }
                 Some(Poll::Ready(Err(NotReady::Broken(error)))) => {
                     wait.broken += 1;
+                    if !L::SHARED {
+                        pass.blame();
+                    }
                     if L::SHARED || wait.broken == MAX_BROKEN {
                         return Poll::Ready(Err(Error::Inner(error)));
                     }
-                    pass.blame();
                     why = Some(Error::Inner(error));
                 }
                 Some(Poll::Ready(Err(NotReady::Refused(reason)))) => why = Some(Rejected::new(reason).into()),
@@ -254,22 +256,23 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             }
             said = Some(self.leaf.poll_ready(&Target::of(pass), cx));
         }
-        let Some(place) = may_take else {
+        let Some(standing) = may_take else {
             let error = why.unwrap_or(Error::Rejected(Rejected::new(Reason::NoEndpoint)));
             if let Error::Rejected(rejected) = &error {
                 pass.tell_rejected(rejected);
             }
             return Poll::Ready(Err(error));
         };
-        if !L::SHARED {
-            // Asked once more, since the leaf has asked others meanwhile, and has to know whom to wake.
-            pass.return_to(place);
-            match self.leaf.poll_ready(&Target::of(pass), cx) {
-                Poll::Pending => {}
-                Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-                Poll::Ready(Err(NotReady::Broken(error))) => return Poll::Ready(Err(Error::Inner(error))),
-                Poll::Ready(Err(NotReady::Refused(reason))) => return refuse(pass, reason),
+        // Asked once more, since the leaf has asked others meanwhile, and has to know whom to wake.
+        pass.return_to(standing);
+        match self.leaf.poll_ready(&Target::of(pass), cx) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err(NotReady::Broken(error))) => {
+                pass.blame();
+                return Poll::Ready(Err(Error::Inner(error)));
             }
+            Poll::Ready(Err(NotReady::Refused(reason))) => return refuse(pass, reason),
         }
         wait.settled = true;
         poll_deadline(pass, timer, cx)
