@@ -17,7 +17,7 @@ use std::hint::black_box;
 use std::time::Duration;
 use support::pace::{Case, Pace, bar, median, note, ratio, timed};
 use support::threads::{kept, on_threads, snapshots, while_publishing};
-use support::{Deciding, LARGE, SMALL, Shape, busy};
+use support::{Deciding, LARGE, SMALL, Shape, busy, is_measuring};
 
 /// How many different requests take turns.
 const REQUESTS: usize = 64;

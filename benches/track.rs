@@ -162,7 +162,10 @@ fn numbers(traffic: &Traffic) -> impl Service<u64, Response = u64, Error: Debug>
     traffic.layers(Plain::new(|_: &u64| Facts::path("/api/v37/items/42"))).passthrough(Echo)
 }
 
-fn echoed<L>(traffic: &Traffic, leaf: impl FnOnce(contraflow::layer::Layers<Echoed>) -> Stack<Echoed, L>) -> Stack<Echoed, L> {
+fn echoed<L>(
+    traffic: &Traffic,
+    leaf: impl FnOnce(contraflow::layer::Layers<Echoed>) -> Stack<Echoed, L>,
+) -> Stack<Echoed, L> {
     leaf(traffic.layers(Echoed))
 }
 
@@ -177,7 +180,7 @@ fn one_thread(pace: &Pace) {
         .service(Echo);
     let [u64_bare, u64_tower, u64_default, u64_routed] = pace.measure([
         held(Echo, 7, same),
-        held(tower_stack(Echo), 7, same),
+        held(tower_stack(&Echo), 7, same),
         held(numbers(&default), 7, same),
         held(numbers(&small), 7, same),
     ]);
@@ -189,13 +192,13 @@ fn one_thread(pace: &Pace) {
     };
     let [bare, tower, ours, ours_std, direct, origin, hand, tower_cloned, ours_cloned] = pace.measure([
         held(Echo, http_request(), same),
-        held(tower_stack(Echo), http_request(), same),
+        held(tower_stack(&Echo), http_request(), same),
         held(echoed(&small, |it| it.passthrough(Echo)), http_request(), same),
         held(echoed(&std, |it| it.passthrough(Echo)), http_request(), same),
         held(echoed(&small, |it| it.passthrough(Echo)), http_request(), home),
         held(echoed(&small, |it| it.origin(Origin::new(), Echo)), http_request(), home),
         held(by_hand, http_request(), same),
-        cloned(tower_stack(Echo), http_request(), same),
+        cloned(tower_stack(&Echo), http_request(), same),
         cloned(echoed(&small, |it| it.passthrough(Echo)), http_request(), same),
     ]);
     note("u64, bare service", median(&u64_bare), " ns");
@@ -258,7 +261,7 @@ fn bodies(pace: &Pace) {
     let request = http_request();
     let back = |response| drained(&request, response);
     let [tower, at_head, to_end] = pace.measure([
-        held(tower_stack(Answering), http_request(), back),
+        held(tower_stack(&Answering), http_request(), back),
         held(echoed(&traffic, |it| it.passthrough(Answering)), http_request(), back),
         held(traffic.layers(Http).passthrough(Answering), http_request(), |response| drained(&request, response)),
     ]);
@@ -269,7 +272,8 @@ fn bodies(pace: &Pace) {
 }
 
 fn sizes(pace: &Pace) {
-    let shapes = [SMALL, Shape { endpoints: 1000, ..SMALL }, Shape { routes: 10, ..SMALL }, Shape { routes: 1000, ..SMALL }];
+    let shapes =
+        [SMALL, Shape { endpoints: 1000, ..SMALL }, Shape { routes: 10, ..SMALL }, Shape { routes: 1000, ..SMALL }];
     let traffics = shapes.map(traffic);
     let requests = shapes.map(|shape| shape.requests(64));
     let stacks = traffics.each_ref().map(|traffic| echoed(traffic, |it| it.passthrough(Echo)));
@@ -292,9 +296,8 @@ fn sizes(pace: &Pace) {
     let (quiet, busy) = (traffic(SMALL), traffic(SMALL));
     let stack = |traffic: &Traffic| held(echoed(traffic, |it| it.passthrough(Echo)), http_request(), same);
     // A writer needs a core of its own, so these two cannot take turns with it: they do with each other.
-    let [alone, published] = support::threads::while_publishing(&busy, &tables, || {
-        pace.measure([stack(&quiet), stack(&busy)])
-    });
+    let [alone, published] =
+        support::threads::while_publishing(&busy, &tables, || pace.measure([stack(&quiet), stack(&busy)]));
     bar("under a publisher / alone", ratio(&published, &alone), "", 1.25);
 }
 
@@ -336,9 +339,9 @@ fn two_threads(pace: &Pace) {
     let default = traffic_by(default_route().build().expect("a sound table"), clock());
     let small = traffic(SMALL);
     let [tower, ours, http_tower, http_ours] = pace.measure([
-        on_two(tower_stack(Echo), || 7u64),
+        on_two(tower_stack(&Echo), || 7u64),
         on_two(numbers(&default), || 7u64),
-        on_two(tower_stack(Echo), http_request),
+        on_two(tower_stack(&Echo), http_request),
         on_two(echoed(&small, |it| it.passthrough(Echo)), http_request),
     ]);
     note("two threads, u64, tower stack", median(&tower), " ns");

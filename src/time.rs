@@ -204,7 +204,7 @@ struct Set {
 
 impl fmt::Debug for Hand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hand").field("now", &self.now()).field("alarms", &self.alarms.lock().set.len()).finish()
+        f.debug_struct("Hand").field("now", &self.now()).finish_non_exhaustive()
     }
 }
 
@@ -220,7 +220,9 @@ impl Hand {
         let now = self.now();
         let mut due: Vec<_> = self.alarms.lock().set.extract_if(.., |alarm| alarm.until <= now).collect();
         due.sort_by_key(|alarm| (alarm.until, alarm.id));
-        due.into_iter().for_each(|alarm| alarm.waker.wake());
+        for alarm in due {
+            alarm.waker.wake();
+        }
     }
 }
 

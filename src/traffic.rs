@@ -401,11 +401,7 @@ impl Traffic {
         }
     }
 
-    fn veto(
-        &self,
-        region: &str,
-        until: impl FnOnce(Instant) -> Instant,
-    ) -> Result<(Name, Instant), UnknownRegion> {
+    fn veto(&self, region: &str, until: impl FnOnce(Instant) -> Instant) -> Result<(Name, Instant), UnknownRegion> {
         let writer = self.core.writer.lock();
         let now = self.now();
         // First the word, which binds at once whoever picks by an older view, then the views, of older tables too.

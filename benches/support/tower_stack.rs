@@ -68,7 +68,7 @@ impl<S, Q> Picker<S, Q> for InTurn<Q> {
 pub(crate) type TowerStack<Q, S> = Retry<FromBudget, Steer<ConcurrencyLimit<S>, InTurn<Q>, Q>>;
 
 /// The tower stack over eight of a service.
-pub(crate) fn tower_stack<Q, S>(service: S) -> TowerStack<Q, S>
+pub(crate) fn tower_stack<Q, S>(service: &S) -> TowerStack<Q, S>
 where
     S: Service<Q> + Clone,
 {

@@ -1,7 +1,7 @@
 //! Deciding with a snapshot: the same pure steps, fed with live counters or with recorded ones.
 
 use super::decision::{ClusterReason, Decision};
-use super::endpoint::{ChosenEndpoint, Choosing};
+use super::endpoint::{Choosing, ChosenEndpoint};
 use super::explain::Explanation;
 use super::loads::{Loads, Readings, Recorded};
 use super::passed::Passed;

@@ -61,7 +61,7 @@ fn choose_again(
     let vetoed =
         (0..cluster.regions.len() as u32).fold(0, |mask, place| mask | u64::from(loads.is_vetoed(place)) << place);
     let left = waterfall(&view.regions, |place| vetoed >> place & 1 == 0 && !is_exhausted(view, place, passed));
-    Some(ChosenRegion { vetoed, reason, ..choose(cluster, &left, key, draws)? })
+    Some(ChosenRegion { reason, vetoed, ..choose(cluster, &left, key, draws)? })
 }
 
 #[inline(always)]

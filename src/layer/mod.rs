@@ -140,6 +140,3 @@ pub use route::{RouteFuture, RouteLayer, RouteService, Routed};
 pub use stack::{
     AnswerFuture, Answering, Boxed, BoxedFuture, HttpStack, Infallibly, InfalliblyFuture, Layers, MapAttempt, Stack,
 };
-
-
-

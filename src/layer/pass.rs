@@ -130,7 +130,7 @@ impl Pass {
     pub(crate) fn choose_first(&mut self) -> Result<(), Rejected> {
         let chosen = self.choose(&Passed::default());
         if let Err(rejected) = &chosen {
-            self.tell_rejected(rejected);
+            self.tell_rejected(*rejected);
         }
         chosen
     }
@@ -231,8 +231,8 @@ impl Pass {
     }
 
     /// Tells observers of a refusal that came after the route was found.
-    pub(crate) fn tell_rejected(&self, rejected: &Rejected) {
-        self.pin.shared().tell(|observer| observer.rejection(&self.pin, rejected));
+    pub(crate) fn tell_rejected(&self, rejected: Rejected) {
+        self.pin.shared().tell(|observer| observer.rejection(&self.pin, &rejected));
     }
 
     /// The attempt has its answer, which ends with its head, or failed.

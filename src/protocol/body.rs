@@ -97,6 +97,6 @@ impl<B, G> Default for ResponseBody<B, G> {
 impl<B: fmt::Debug, G> fmt::Debug for ResponseBody<B, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_held = self.guard.is_some();
-        f.debug_struct("ResponseBody").field("body", &self.body).field("is_held", &is_held).finish()
+        f.debug_struct("ResponseBody").field("body", &self.body).field("is_held", &is_held).finish_non_exhaustive()
     }
 }

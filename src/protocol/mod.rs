@@ -69,10 +69,10 @@ pub(crate) mod path;
 mod plain;
 mod replay;
 
+pub use self::http::Http;
 pub use body::ResponseBody;
 pub use facts::Facts;
 pub use grpc::Grpc;
-pub use self::http::Http;
 pub use marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
 pub use outcome::{Outcome, Verdict};
 pub use plain::{Once, Plain, Repeated};

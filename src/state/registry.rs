@@ -57,7 +57,16 @@ impl Registry {
     pub(crate) fn new(entropy: Entropy, clock: Clock) -> Self {
         let (clusters, vetoes) = (HashMap::new(), BTreeMap::new());
         let latest_veto = Arc::new(LatestVeto::new());
-        Registry { entropy, clock, epochs: Arc::new(AtomicU64::new(0)), clusters, vetoes, latest_veto, draining: Vec::new(), incarnations: 0 }
+        Registry {
+            entropy,
+            clock,
+            epochs: Arc::new(AtomicU64::new(0)),
+            clusters,
+            vetoes,
+            latest_veto,
+            draining: Vec::new(),
+            incarnations: 0,
+        }
     }
 
     /// The state of everything in a table: kept where the name is known, new where it is not. What the table does not
@@ -69,10 +78,10 @@ impl Registry {
     }
 
     fn adopt_cluster(&mut self, cluster: &Cluster, generation: Generation, now: Instant) -> ClusterHandle {
-        let slot = self.clusters.entry(cluster.name().clone()).or_insert_with(|| ClusterSlot {
-            regions: HashMap::new(),
-            last_used: generation,
-        });
+        let slot = self
+            .clusters
+            .entry(cluster.name().clone())
+            .or_insert_with(|| ClusterSlot { regions: HashMap::new(), last_used: generation });
         slot.last_used = generation;
         let mut adoption = Adoption {
             entropy: &self.entropy,

@@ -60,7 +60,7 @@ impl Table {
 
     /// All endpoints of all clusters.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.clusters().flat_map(|cluster| cluster.regions()).flat_map(|region| region.endpoints())
+        self.clusters().flat_map(Cluster::regions).flat_map(Region::endpoints)
     }
 
     /// The route of that name.

@@ -60,7 +60,8 @@ fn explained(specs: [TableSpec; 2], requests: &[Request<()>], steps: Vec<Step>) 
                 };
                 // Who only looks leaves a view that is due as it is, and names it.
                 if why.decision().epoch() != decision.epoch() {
-                    let words = |text: String| text.lines().filter(|line| !line.starts_with("decided")).collect::<String>();
+                    let words =
+                        |text: String| text.lines().filter(|line| !line.starts_with("decided")).collect::<String>();
                     let described = snapshot.describe(decision).expect("its own decision");
                     prop_assert_eq!(words(why.to_string()), words(described.to_string()));
                     permits.extend(snapshot.begin(decision, now).filter(|_| held));

@@ -64,7 +64,19 @@ impl Crate {
 fn parse(module: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<Item> {
     let text = read(&format!("{module}.rs")).or_else(|| read(&format!("{module}/mod.rs")));
     let text = text.unwrap_or_else(|| panic!("src/{module} has no file"));
-    syn::parse_file(&text).unwrap_or_else(|error| panic!("src/{module} does not parse: {error}")).items
+    let items = syn::parse_file(&text).unwrap_or_else(|error| panic!("src/{module} does not parse: {error}")).items;
+    items.into_iter().flat_map(|item| projected(item, module)).collect()
+}
+
+/// What `pin_project!` is given is what it gives back, and some that nobody can name.
+fn projected(item: Item, module: &str) -> Vec<Item> {
+    match item {
+        Item::Macro(it) if it.mac.path.is_ident("pin_project") => {
+            let inside = it.mac.parse_body::<syn::File>();
+            inside.unwrap_or_else(|error| panic!("a projection in src/{module} does not parse: {error}")).items
+        }
+        item => vec![item],
+    }
 }
 
 pub(crate) fn attributes(item: &Item) -> &[Attribute] {

@@ -3,7 +3,6 @@
 use super::*;
 use contraflow::table::EndpointSpec;
 
-
 fn two(pick: Pick) -> TableSpec {
     TableSpec::new()
         .cluster("api", |c| c.region("eu", |r| r.endpoint("a", "a:80").endpoint("b", "b:80")))

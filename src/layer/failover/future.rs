@@ -79,7 +79,12 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
                     return FailoverFuture { state, pass: Some(pass), timer: None, protocol };
                 }
                 Poll::Ready(Err(NotReady::Broken(error))) => {
-                    return FailoverFuture { state: State::Broken { error: Some(error) }, pass: None, timer: None, protocol };
+                    return FailoverFuture {
+                        state: State::Broken { error: Some(error) },
+                        pass: None,
+                        timer: None,
+                        protocol,
+                    };
                 }
                 // An address that is no good now will not be in a moment.
                 Poll::Ready(Err(NotReady::Refused(_))) | Poll::Pending => {}
@@ -259,7 +264,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
         let Some(standing) = may_take else {
             let error = why.unwrap_or(Error::Rejected(Rejected::new(Reason::NoEndpoint)));
             if let Error::Rejected(rejected) = &error {
-                pass.tell_rejected(rejected);
+                pass.tell_rejected(*rejected);
             }
             return Poll::Ready(Err(error));
         };
@@ -280,11 +285,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
 }
 
 /// Pending until the deadline.
-fn poll_deadline<E>(
-    pass: &Pass,
-    timer: &mut Option<Sleep>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), Error<E>>> {
+fn poll_deadline<E>(pass: &Pass, timer: &mut Option<Sleep>, cx: &mut Context<'_>) -> Poll<Result<(), Error<E>>> {
     match pass.timing() {
         Some(timing) if timing.is_over(timer, cx) => refuse(pass, Reason::Deadline),
         _ => Poll::Pending,
@@ -296,6 +297,6 @@ type Said<E> = Poll<Result<(), NotReady<E>>>;
 
 fn refuse<E>(pass: &Pass, reason: Reason) -> Poll<Result<(), Error<E>>> {
     let rejected = Rejected::new(reason);
-    pass.tell_rejected(&rejected);
+    pass.tell_rejected(rejected);
     Poll::Ready(Err(Error::Rejected(rejected)))
 }

@@ -1,7 +1,7 @@
 use super::future::FailoverFuture;
 use crate::error::Error;
-use crate::layer::leaf::Leaf;
 use crate::layer::held::Held;
+use crate::layer::leaf::Leaf;
 use crate::layer::route::Routed;
 use crate::protocol::{Classify, Release, Replay};
 use std::task::{Context, Poll};

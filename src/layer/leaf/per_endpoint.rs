@@ -40,8 +40,10 @@ struct Shared<F, S> {
 /// The services of one table's endpoints, by place of cluster, region and endpoint.
 struct Slots<S> {
     generation: Option<Generation>,
-    places: Box<[Box<[Box<[Arc<Slot<S>>]>]>]>,
+    places: Box<[Box<[InRegion<S>]>]>,
 }
+
+type InRegion<S> = Box<[Arc<Slot<S>>]>;
 
 /// The place of one endpoint's service.
 struct Slot<S> {
@@ -133,7 +135,8 @@ impl<F: Fn(&Endpoint) -> S, S: Clone> Shared<F, S> {
     fn forget(&self, broken: &Made<S>, target: &Target<'_>) {
         let changing = self.changing.lock();
         let slot = self.slots.load().get(target).cloned();
-        let slot = slot.filter(|slot| slot.made.load().as_ref().as_ref().is_some_and(|made| made.number == broken.number));
+        let slot =
+            slot.filter(|slot| slot.made.load().as_ref().as_ref().is_some_and(|made| made.number == broken.number));
         let old = slot.map(|slot| slot.made.swap(Arc::new(None)));
         drop(changing);
         drop(old);
@@ -167,7 +170,12 @@ impl<S> Slots<S> {
         let places = pin.table().clusters().zip(pin.clusters()).map(|(cluster, handle)| {
             let regions = cluster.regions().iter().zip(&handle.regions);
             let slots = regions.map(|(region, handle)| {
-                region.endpoints().iter().zip(&handle.endpoints).map(|(endpoint, state)| slot(endpoint, state)).collect()
+                region
+                    .endpoints()
+                    .iter()
+                    .zip(&handle.endpoints)
+                    .map(|(endpoint, state)| slot(endpoint, state))
+                    .collect()
             });
             slots.collect()
         });

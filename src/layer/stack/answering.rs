@@ -16,7 +16,8 @@ pub struct Answering<S, K> {
 }
 
 impl<S, K> Answering<S, K> {
-    pub(super) fn new(stack: S, protocol: K) -> Self {
+    /// Answers for a service of [`Error`]s, such as a stack that is arranged by hand.
+    pub fn new(stack: S, protocol: K) -> Self {
         Answering { stack, protocol }
     }
 

@@ -45,6 +45,7 @@ impl<K> Layers<K> {
     }
 
     /// Over one HTTP client, which finds the endpoint in the URI.
+    #[expect(clippy::needless_pass_by_value, reason = "it is written where it is used")]
     pub fn origin<S>(self, origin: Origin, client: S) -> Stack<K, OriginLeaf<S>> {
         self.leaf(origin.layer(client))
     }

@@ -51,9 +51,7 @@ fn settings_are_told_by_name_with_what_was_and_is() {
     );
     assert_eq!(
         lines(|spec| spec.defaults.deadline = Some(Duration::from_secs(2))),
-        [
-            "~ settings: defaults Knobs -> Knobs { deadline: 2s }"
-        ]
+        ["~ settings: defaults Knobs -> Knobs { deadline: 2s }"]
     );
 }
 
@@ -61,9 +59,7 @@ fn settings_are_told_by_name_with_what_was_and_is() {
 fn a_clusters_knobs_are_told_and_what_is_in_a_new_cluster_too_but_not_in_a_removed_one() {
     assert_eq!(
         lines(|spec| spec.clusters[0].knobs.pick = Some(Pick::Random)),
-        [
-            "~ clusters.api: knobs Knobs -> Knobs { pick: Random }"
-        ]
+        ["~ clusters.api: knobs Knobs -> Knobs { pick: Random }"]
     );
     assert_eq!(
         lines(|spec| *spec = spec.clone().cluster("b", |c| c.region("us", |r| r.endpoint("x", "10.0.0.7:80")))),
