@@ -178,6 +178,8 @@ fn http_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<Cow<'a, 
         None => None,
         // Two Host lines are two readings, even when they are alike (RFC 9112, 3.2).
         Some(_) if lines.next().is_some() => return Err(Reason::BadHost),
+        // As nearly always: then they agree, and need not be compared in detail.
+        Some(line) if uri.authority().is_some_and(|authority| authority.as_str().as_bytes() == line.as_bytes()) => None,
         Some(line) => Some(line.to_str().map_err(|_| Reason::BadHost)?),
     };
     // An empty Host is how a client says that the target has no authority (RFC 9110, 7.2).
@@ -188,10 +190,6 @@ fn http_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<Cow<'a, 
         (None, Some(line)) => Ok(Some(normal_host(line)?.0)),
         (Some(authority), Some(line)) => {
             let (host, port) = normal_host(authority.as_str())?;
-            // As nearly always: then they agree without being compared in detail.
-            if authority.as_str() == line {
-                return Ok(Some(host));
-            }
             let (other, other_port) = normal_host(line)?;
             let ports_differ = matches!((port, other_port), (Some(one), Some(other)) if one != other);
             if host != other || ports_differ { Err(Reason::HostMismatch) } else { Ok(Some(host)) }

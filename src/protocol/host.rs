@@ -20,7 +20,7 @@ pub(crate) fn normal_host(authority: &str) -> Result<(Cow<'_, str>, Option<u16>)
     if is_plain(authority.as_bytes()) { Ok((Cow::Borrowed(authority), None)) } else { normalise(authority) }
 }
 
-/// Whether this surely is a host name in its normal spelling, without a port. Written as passes without branches, which the
+/// Whether this surely is a host name in its normal spelling, without a port. Written as one pass without branches, which the
 /// compiler turns into vectors.
 #[inline]
 #[expect(
@@ -28,13 +28,14 @@ pub(crate) fn normal_host(authority: &str) -> Result<(Cow<'_, str>, Option<u16>)
     reason = "lazy operators would branch, and branches keep it from being vectors"
 )]
 fn is_plain(host: &[u8]) -> bool {
-    let [first, .., last] = host else { return false };
-    let mut odd = (*first == b'.') | (*last == b'.') | (host.len() > MAX_LENGTH);
-    for &byte in host {
-        odd |= !(byte.is_ascii_lowercase() | byte.is_ascii_digit() | (byte == b'-') | (byte == b'.') | (byte == b'_'));
-    }
-    for (&byte, &next) in host.iter().zip(&host[1..]) {
-        odd |= (byte == b'.') & (next == b'.');
+    let [first, next @ ..] = host else { return false };
+    let Some(last) = next.last() else { return false };
+    let is_odd = |byte: u8| {
+        !(byte.is_ascii_lowercase() | byte.is_ascii_digit() | (byte == b'-') | (byte == b'.') | (byte == b'_'))
+    };
+    let mut odd = (*first == b'.') | (*last == b'.') | is_odd(*last) | (host.len() > MAX_LENGTH);
+    for (&byte, &next) in host.iter().zip(next) {
+        odd |= is_odd(byte) | ((byte == b'.') & (next == b'.'));
     }
     !odd
 }

@@ -70,16 +70,13 @@ pub(crate) fn normal_parameter(text: &str) -> Cow<'_, str> {
     reason = "lazy operators would branch, and branches keep it from being vectors"
 )]
 fn is_plain(path: &[u8]) -> bool {
-    let mut odd = false;
-    for &byte in path {
-        odd |= (byte == b'%') | (byte == b'\\') | (byte < b' ') | (byte == 0x7f);
+    let [first, next @ ..] = path else { return true };
+    let is_odd = |byte: u8| (byte == b'%') | (byte == b'\\') | (byte < b' ') | (byte == 0x7f);
+    let mut odd = (*first == b'.') | is_odd(*next.last().unwrap_or(first));
+    for (&byte, &next) in path.iter().zip(next) {
+        odd |= is_odd(byte) | ((byte == b'/') & ((next == b'.') | (next == b'/')));
     }
-    if let [_, next @ ..] = path {
-        for (&byte, &next) in path.iter().zip(next) {
-            odd |= (byte == b'/') & ((next == b'.') | (next == b'/'));
-        }
-    }
-    !odd & (path.first() != Some(&b'.'))
+    !odd
 }
 
 #[cold]

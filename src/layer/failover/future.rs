@@ -173,11 +173,13 @@ fn deliver<K: Release<T>, T, E>(
     held: Option<Held>,
     shown: Option<Box<Decision>>,
 ) -> Result<K::Held<Held>, Error<E>> {
-    match (answer, shown, held) {
-        (Ok(answer), None, None) => Ok(protocol.bare(answer)),
-        (Ok(answer), None, Some(held)) => Ok(protocol.hold(answer, held)),
-        (Ok(answer), Some(decision), held) => Ok(show(protocol, answer, held, *decision)),
-        (Err(error), ..) => Err(Error::Inner(error)),
+    match answer {
+        Ok(answer) => Ok(match (shown, held) {
+            (None, None) => protocol.bare(answer),
+            (None, Some(held)) => protocol.hold(answer, held),
+            (Some(decision), held) => show(protocol, answer, held, *decision),
+        }),
+        Err(error) => Err(Error::Inner(error)),
     }
 }
 
