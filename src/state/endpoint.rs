@@ -49,7 +49,6 @@ impl EndpointState {
     #[inline]
     pub(crate) fn head(&self) {
         self.in_flight.head();
-        self.region.head();
     }
 
     /// What an answer says whose head came after so long.
@@ -83,7 +82,7 @@ impl EndpointState {
     #[inline]
     pub(crate) fn end(&self, had_head: bool) {
         self.in_flight.end(had_head);
-        self.region.end(had_head);
+        self.region.end();
     }
 
     /// Requests in flight, to the end of their bodies.

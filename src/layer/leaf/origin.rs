@@ -3,7 +3,7 @@
 use super::target::{Leaf, NotReady, Target};
 use crate::error::Reason;
 use crate::sync::Arc;
-use http::header::{Entry, HOST};
+use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Uri};
 use std::task::{Context, Poll};
@@ -122,9 +122,10 @@ impl Origin {
 #[inline]
 fn preserve_host<B>(request: &mut Request<B>, authority: Option<&Authority>) {
     if let Some(authority) = authority
-        && let Entry::Vacant(vacant) = request.headers_mut().entry(HOST)
+        && !request.headers().contains_key(HOST)
     {
-        vacant.insert(HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII"));
+        let host = HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII");
+        request.headers_mut().insert(HOST, host);
     }
 }
 
@@ -162,7 +163,8 @@ where
         self.service.poll_ready(cx).map_err(NotReady::Broken)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn call(&mut self, mut request: Request<B>, target: &Target<'_>) -> S::Future {
         self.origin.direct(&mut request, target);
         self.service.call(request)
