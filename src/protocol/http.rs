@@ -41,7 +41,8 @@ impl<B> Describe<Request<B>> for Http {
 impl<B: Body> Replay<Request<B>> for Http {
     type Sent = Request<ReplayBody<B>>;
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn seal(&self, request: Request<B>) -> Self::Sent {
         request.map(ReplayBody::new)
     }
@@ -87,12 +88,14 @@ impl<B: Body> Release<Response<B>> for Http {
         !response.body().is_end_stream()
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn hold<G: Guard>(&self, response: Response<B>, guard: G) -> Self::Held<G> {
         response.map(|body| ResponseBody::new(body, Some(guard), None))
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn bare<G: Guard>(&self, response: Response<B>) -> Self::Held<G> {
         response.map(|body| ResponseBody::new(body, None, None))
     }

@@ -44,7 +44,8 @@ impl<R, S: Service<R> + Clone> Leaf<R> for PassthroughLeaf<S> {
         self.service.poll_ready(cx).map_err(NotReady::Broken)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn call(&mut self, request: R, _: &Target<'_>) -> S::Future {
         self.service.call(request)
     }

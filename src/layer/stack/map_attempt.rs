@@ -41,7 +41,8 @@ where
         self.leaf.poll_ready(target, cx)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn call(&mut self, request: Q, target: &Target<'_>) -> L::Future {
         let request = (self.map)(request, target);
         self.leaf.call(request, target)
