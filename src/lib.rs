@@ -6,9 +6,30 @@
 //! explained and made again. A publish swaps everything in one pointer and keeps what was learned: requests in flight,
 //! response times and warm-ups belong to names, not to tables.
 //!
-//! This release is the core: table, state, decision and handle. The tower layers that carry decisions out come next.
+//! As tower layers it goes around the clients that you have: one line for an HTTP client, a factory for one channel for each
+//! endpoint, any [`tower` service](https://docs.rs/tower) at all.
 //!
 //! # Example
+//! ```
+//! use contraflow::{TableSpec, Traffic};
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//!
+//! let table = TableSpec::new()
+//!     .cluster("shop", |c| {
+//!         c.region("us-east", |r| r.weight(3).endpoint("a", "10.0.0.1:80").endpoint("b", "10.0.0.2:80"))
+//!             .region("eu-west", |r| r.weight(1).endpoint("c", "10.1.0.1:80"))
+//!     })
+//!     .route("all", |r| r.any().to("shop"))
+//!     .build()?;
+//! let traffic = Traffic::new(table);
+//! let client = Client::builder(TokioExecutor::new()).build_http();
+//! let proxy: axum::Router = axum::Router::new().fallback_service(traffic.http(client).infallible());
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
+//! The [four programs](layer#the-four-programs) that it is made for stand in [`layer`].
+//!
+//! # Deciding alone
 //! Two regions, a canary, sticky users; then the canary is raised, and only the users who should move do.
 //!
 //! ```
@@ -58,11 +79,13 @@
 //! | [`error`] | the two families of failure: building a table, refusing a request |
 //! | `id`, `unit` | names by which state survives a swap; numbers whose range is checked once |
 //! | [`time`], `entropy`, `sync` | the only clock, the only randomness, the only atomics |
-//! | `protocol` | what may be known of a request ([`Facts`]) and of its answer ([`Outcome`]) |
+//! | [`protocol`] | what may be known of a request ([`Facts`]) and of its answer ([`Outcome`]); the markers [`Http`], [`Grpc`], [`Plain`] |
 //! | [`table`] | INTENT: immutable plain data, swapped whole |
 //! | [`state`] | LEARNED and OVERRIDDEN: kept by name over every swap |
 //! | [`decide`] | DECISION: a pure function of both |
+//! | `observe` | whom to tell what happens: [`Observer`] |
 //! | [`traffic`] | the handle, which owns the one swap |
+//! | [`layer`] | SHELL: tower services and futures that carry decisions out |
 //! | `testing` | (feature `testing`) a virtual-time world, strategies for tables and requests |
 //! | [`docs`] | the manual: defaults and why, limitations, performance, internals |
 #![forbid(unsafe_code)]

@@ -3,6 +3,11 @@
 //! | knob | default | why |
 //! |---|---|---|
 //! | [`deadline`](crate::table::Knobs::deadline) | 15 s | Envoy's route timeout; a request without any bound is how one dead region fills every caller. `Duration::MAX` turns it off, by name. |
+//! | [`release`](crate::table::Knobs::release) | [`End`](crate::table::ReleaseOn::End) | A slow download holds a connection and memory behind us; a limit that forgets it at the head is none. tower's `ConcurrencyLimit` forgets. |
+//! | [`hold_at_most`](crate::table::Knobs::hold_at_most) | 60 s | Readers that stop must not fill a limit; a minute without a byte is longer than any pause that people wait for. nginx's `send_timeout` is the same. |
+//! | [`HostPolicy`](crate::layer::HostPolicy) | `Preserve` | Envoy, Traefik and Caddy: a server behind a proxy wants the name that its users typed. |
+//! | patience with a caller that leaves | the endpoint's 99th percentile; 1 s until it has answered 100 times | Earlier, it says more of the caller than of the endpoint. |
+//! | candidates asked for an attempt | 3 | Two choices find the less loaded; a third finds one when two are out, and more would be a storm of questions. |
 //! | [`pick`](crate::table::Knobs::pick) | [`LeastInFlight`](crate::Pick::LeastInFlight) | Two draws and a comparison avoid the loaded endpoint without knowing all loads (Mitzenmacher 2001), need no tuning and no history. `PeakEwma` sees slowness earlier but needs samples; `RoundRobin` is even but blind. |
 //! | weight | 1 | Kubernetes' Gateway API. 0 is "never", on every path. |
 //! | rank | 0 | All regions serve; a rank is a decision to keep one in reserve. |

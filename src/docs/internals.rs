@@ -1,4 +1,4 @@
-//! One request through the core, and the rules that keep it right.
+//! One request through the crate, and the rules that keep it right.
 //!
 //! # The way of a request
 //! 1. **Pin.** [`Traffic::snapshot`](crate::Traffic::snapshot) counts a reference on the replica of this thread's lane,
@@ -14,8 +14,33 @@
 //! 6. **Region.** By share; then the operator's veto is read, first the moment until which any region is out, and only if
 //!    that has not passed the region's own word. If the region is out, it is chosen again among the others.
 //! 7. **Endpoint.** By the route's policy, in constant work; at most two live counters are compared, and recorded.
-//! 8. **Decision.** A value of 152 bytes that owns nothing, with the exact shares, the reasons, and all that is needed
+//! 8. **Decision.** A value of 168 bytes that owns nothing, with the exact shares, the reasons, and all that is needed
 //!    to decide the same again.
+//!
+//! # The way of a request through the layers
+//! The same steps, carried out by one service and one future (`layer/`):
+//!
+//! 1. `call` pins, describes, routes, chooses a candidate and counts the request in flight there. All that is known of the
+//!    request is then in a *pass*: the pin, the digest of the request by place, the draws, the deadline. It is the only
+//!    guard, it is moved and never cloned, and dropping it gives back whatever it counts, so that a future may be
+//!    dropped, or unwind, anywhere.
+//! 2. A service that all endpoints share is asked at once whether it is ready, and nearly always is: then the request is
+//!    handed over in `call`. Otherwise the future asks when it is polled: up to three candidates without waiting, then it
+//!    waits for the first that may take the request. A factory's services are only ever made in a poll.
+//! 3. The answer is polled first and the deadline second. A timer is set when the answer is first waited for.
+//! 4. At the head the answer is classified, and health and response time are recorded with one reading of the clock.
+//! 5. If the answer goes on, the pass becomes a *guard* in its body, which keeps the endpoint's state but no table. It gives
+//!    back the count at the end, at an error, when the body says that nothing more will come, or when it is dropped. If the
+//!    reader stops, a timer gives it back: the guard's own place is what the timer wakes, so no task has to run.
+//!
+//! **What is moved, not what is decided, costs**: a request of 256 bytes is copied at each `Service::call` that is not
+//! inlined. So the request stays where it is until it is handed over, stages are inlined into the one `call` and the one
+//! `poll`, and decisions are written out in full only where somebody observes or wants them beside the answer.
+//!
+//! # Three kinds of failure
+//! *Rejected*: refused by us before anything was sent; free, and safe to repeat. *Timed out*: sent, and nobody knows. *Inner*:
+//! the service's own error. Only what was sent counts for or against an endpoint; a service of its own that fails its
+//! readiness check counts against it too.
 //!
 //! # What survives a swap
 //! State is kept by name: cluster, region and endpoint. A publish adopts what it knows, creates what is new, and lets go
@@ -48,12 +73,15 @@
 //! | smooth round robin | `table/sequence.rs` | nginx, `ngx_http_upstream_round_robin.c` |
 //! | two choices | `decide/endpoint.rs` | Mitzenmacher 2001 |
 //! | peak EWMA | `state/ewma.rs` | Finagle, `p2cPeakEwma` |
+//! | patience | `state/patience.rs` | descent on the loss of a quantile; Ma, Muthukrishnan, Sandler 2013 |
 //! | Maglev | `table/maglev.rs` | Eisenbud et al., NSDI 2016; weights as Envoy's `maglev_lb.cc` |
 //! | bounded load | `decide/endpoint.rs` | Mirrokni, Thorup, Zadimoghaddam 2017 |
 //! | slow start | `table/policy.rs` | Envoy's load balancer |
 //! | precedence | `table/matching.rs` | Kubernetes' Gateway API, made total |
 //!
 //! # What was deliberately not built
+//! - *Reserving in `poll_ready`*: readiness before a request exists is readiness of the wrong endpoint, and idle clones that are
+//!   ready starve busy ones. A stack is always ready, and waits in the future.
 //! - *Static stride* (gRPC): it scales weights to 16 bits and reads zero as "unknown"; the precomputed cycle is exact, and
 //!   zero is never.
 //! - *Ring hash*: Maglev is more even for the same memory and finds its endpoint in one step.

@@ -2,13 +2,27 @@
 //!
 //! **Not ours:** TLS, HTTP parsing, compression, authentication, requests a second for each user, rewriting.
 //!
-//! **Not yet:** the tower layers; concurrency limits; retries and hedges; health, outlier detection and capacity. Until
-//! health exists every endpoint counts as healthy, and a region's declared [`Capacity`](crate::table::Capacity) is kept in
+//! **Not yet:** concurrency limits; retries and hedges; health, outlier detection and capacity. Until health exists every
+//! endpoint counts as healthy, whatever its outcomes, and a region's declared [`Capacity`](crate::table::Capacity) is kept in
 //! the table but read by no decision; and an endpoint that only fails has no response time, so
-//! [`PeakEwma`](crate::Pick::PeakEwma) finds it free. A route's deadline is compiled and shown, and enforced by nobody yet. A
-//! refusal says its reason, not which routes came near or which regions are out: [`status`](crate::Traffic::status) does.
+//! [`PeakEwma`](crate::Pick::PeakEwma) finds it free. Whether a request is idempotent, and copies of it, are asked for by
+//! nobody yet. A refusal says its reason, not which routes came near or which regions are out:
+//! [`status`](crate::Traffic::status) does.
 //!
 //! **By design:**
+//! - Deadlines and `hold_at_most` are kept by tokio's timers, to the millisecond. Outside a tokio runtime a future that has to
+//!   wait panics, unless there is no deadline or the clock is moved by hand; `hold_at_most` is not kept there.
+//! - A future that was called and never polled counts as in flight until it is dropped, and so does a body that is never polled.
+//! - A request that waits for an endpoint's service to become ready notices an evacuation when it is next polled: when
+//!   that service is ready, or at its deadline. It is never sent there.
+//! - A connection that was upgraded (101, CONNECT) does not count as in flight: its response has ended with its head.
+//! - [`Origin`](crate::layer::Origin) over one client tells endpoints apart by authority: endpoints that share one share the
+//!   client's connections. Over HTTP/2 the authority of the URI is what the server sees, whatever the `Host` policy.
+//! - With the request's own `Host` to preserve and only the URI to take it from, a header is made: one allocation. A path
+//!   prefix costs one too.
+//! - Observers are told in the request's own task. Two that publish at once may be told of in either order.
+//! - `evacuate` binds at once, then rebuilds the views of every table that somebody still has pinned, so it returns the
+//!   later the more there are.
 //! - Routes that share host *and* path are tried one after the other: a thousand routes that differ only in a header are a
 //!   thousand comparisons. Between hosts and paths the work does not grow.
 //! - A sticky route whose key reaches to the endpoint looks at every endpoint of the region (about 2 ns each), unless it
