@@ -9,7 +9,7 @@
 use super::target::{Leaf, NotReady, Target};
 use crate::id::Generation;
 use crate::state::EndpointState;
-use crate::sync::{Arc, ArcCell, Mutex};
+use crate::sync::{Arc, ArcCell, AtomicU64, Mutex, Ordering};
 use crate::table::Endpoint;
 use crate::traffic::Pinned;
 use http::uri::Authority;
@@ -33,8 +33,10 @@ pub struct PerEndpoint<F, S> {
 struct Shared<F, S> {
     make: F,
     slots: ArcCell<Slots<S>>,
-    /// Held while services are made and slots are changed; how many were made.
-    changing: Mutex<u64>,
+    /// Held while the slots of another table are made.
+    changing: Mutex<()>,
+    /// How many services were made.
+    count: AtomicU64,
 }
 
 /// The services of one table's endpoints, by place of cluster, region and endpoint.
@@ -52,6 +54,8 @@ struct Slot<S> {
     authority: Option<Authority>,
     tls_name: Option<Box<str>>,
     made: ArcCell<Option<Made<S>>>,
+    /// Held while the service is made or dropped.
+    making: Mutex<()>,
 }
 
 /// A service, and which of all that were made it is; zero for one that has no slot.
@@ -68,7 +72,10 @@ impl<F, S> PerEndpoint<F, S> {
         F: Fn(&Endpoint) -> S,
     {
         let slots = ArcCell::new(Arc::new(Slots { generation: None, places: Box::default() }));
-        PerEndpoint { shared: Arc::new(Shared { make, slots, changing: Mutex::new(0) }), asked: None }
+        PerEndpoint {
+            shared: Arc::new(Shared { make, slots, changing: Mutex::new(()), count: AtomicU64::new(0) }),
+            asked: None,
+        }
     }
 }
 
@@ -99,12 +106,13 @@ impl<F: Fn(&Endpoint) -> S, S: Clone> Shared<F, S> {
 
     #[cold]
     fn make_for(&self, slot: &Slot<S>, target: &Target<'_>) -> Made<S> {
-        let mut count = self.changing.lock();
+        let _making = slot.making.lock();
         if let Some(made) = Option::clone(&slot.made.load()) {
             return made;
         }
-        *count += 1;
-        let made = Made { service: (self.make)(target.endpoint()), number: *count };
+        // Relaxed: the number need only be new.
+        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let made = Made { service: (self.make)(target.endpoint()), number };
         slot.made.swap(Arc::new(Some(made.clone())));
         made
     }
@@ -133,12 +141,11 @@ impl<F: Fn(&Endpoint) -> S, S: Clone> Shared<F, S> {
     /// Drops a service that is broken, unless another stands in its place already.
     #[cold]
     fn forget(&self, broken: &Made<S>, target: &Target<'_>) {
-        let changing = self.changing.lock();
-        let slot = self.slots.load().get(target).cloned();
-        let slot =
-            slot.filter(|slot| slot.made.load().as_ref().as_ref().is_some_and(|made| made.number == broken.number));
-        let old = slot.map(|slot| slot.made.swap(Arc::new(None)));
-        drop(changing);
+        let Some(slot) = self.slots.load().get(target).cloned() else { return };
+        let making = slot.making.lock();
+        let old = slot.holds(broken.number).then(|| slot.made.swap(Arc::new(None)));
+        // After the lock is free: dropping a service may do anything.
+        drop(making);
         drop(old);
     }
 }
@@ -191,7 +198,14 @@ impl<S> Slot<S> {
             authority: endpoint.authority().cloned(),
             tls_name: endpoint.tls_name().map(Into::into),
             made: ArcCell::new(Arc::new(None)),
+            making: Mutex::new(()),
         }
+    }
+
+    /// Whether the service in it is that one.
+    fn holds(&self, number: u64) -> bool {
+        let made: &Option<Made<S>> = &self.made.load();
+        made.as_ref().is_some_and(|made| made.number == number)
     }
 
     /// Whether it is the slot of this endpoint as this table describes it.
