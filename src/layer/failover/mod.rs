@@ -16,5 +16,6 @@ mod layer;
 mod service;
 
 pub use future::FailoverFuture;
+pub(crate) use future::{Now, ready_now};
 pub use layer::FailoverLayer;
 pub use service::FailoverService;

@@ -1,7 +1,7 @@
-use super::future::FailoverFuture;
+use super::future::{FailoverFuture, Now, ready_now};
 use crate::error::Error;
 use crate::layer::held::Held;
-use crate::layer::leaf::Leaf;
+use crate::layer::leaf::{Leaf, Target};
 use crate::layer::route::Routed;
 use crate::protocol::{Classify, Release, Replay};
 use std::task::{Context, Poll};
@@ -42,6 +42,18 @@ where
         if let Err(rejected) = pass.choose_first() {
             return FailoverFuture::rejected(protocol, rejected);
         }
-        FailoverFuture::new(protocol, pass, request, &self.leaf)
+        let mut leaf = self.leaf.clone();
+        match ready_now(&mut leaf, &pass) {
+            Now::Ready => {
+                pass.send(false);
+                let future = leaf.call(protocol.seal(request), &Target::of(&pass));
+                FailoverFuture::calling(protocol, pass, future)
+            }
+            Now::Later => {
+                let request = protocol.seal(request);
+                FailoverFuture::asking(protocol, pass, request, leaf)
+            }
+            Now::Broken(error) => FailoverFuture::broken(protocol, error),
+        }
     }
 }

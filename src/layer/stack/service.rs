@@ -2,7 +2,7 @@ use super::answering::Answering;
 use super::boxed::Boxed;
 use super::map_attempt::MapAttempt;
 use crate::error::Error;
-use crate::layer::failover::FailoverFuture;
+use crate::layer::failover::{FailoverFuture, Now, ready_now};
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, Target};
 use crate::layer::pass::Pass;
@@ -115,6 +115,18 @@ where
         if let Err(rejected) = pass.choose_first() {
             return FailoverFuture::rejected(self.protocol.clone(), rejected);
         }
-        FailoverFuture::new(self.protocol.clone(), pass, request, &self.leaf)
+        let (protocol, mut leaf) = (self.protocol.clone(), self.leaf.clone());
+        match ready_now(&mut leaf, &pass) {
+            Now::Ready => {
+                pass.send(false);
+                let future = leaf.call(protocol.seal(request), &Target::of(&pass));
+                FailoverFuture::calling(protocol, pass, future)
+            }
+            Now::Later => {
+                let request = protocol.seal(request);
+                FailoverFuture::asking(protocol, pass, request, leaf)
+            }
+            Now::Broken(error) => FailoverFuture::broken(protocol, error),
+        }
     }
 }
