@@ -198,3 +198,38 @@ impl Wake for Watch {
         self.release();
     }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests {
+    use super::*;
+    use crate::entropy::Entropy;
+    use crate::id::Generation;
+    use crate::state::Registry;
+    use crate::table::TableSpec;
+    use crate::time::{Clock, Instant};
+
+    /// I-33: of the guard and its timer exactly one gives back the count.
+    #[test]
+    fn loom_a_guard_and_its_timer_give_back_one_count_once() {
+        loom::model(|| {
+            let table = TableSpec::new()
+                .cluster("c", |c| c.region("r", |r| r.endpoint("e", "e:1")))
+                .route("all", |route| route.any().to("c"))
+                .build()
+                .expect("a sound table");
+            let mut registry = Registry::new(Entropy::seeded(1), Clock::manual().0);
+            let handles = registry.adopt(&table, Generation::FIRST, Instant::START);
+            let endpoint = &handles[0].regions[0].endpoints[0];
+            endpoint.begin();
+            endpoint.head();
+            let watch = Arc::new(Watch { endpoint: endpoint.clone(), count: AtomicU64::new(1) });
+            let timer = {
+                let watch = watch.clone();
+                loom::thread::spawn(move || watch.wake())
+            };
+            watch.release();
+            timer.join().expect("the timer does not panic");
+            assert_eq!((endpoint.in_flight(), handles[0].regions[0].state.in_flight()), (0, 0));
+        });
+    }
+}
