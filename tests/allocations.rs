@@ -1,5 +1,5 @@
-//! I-61: no allocation where a request is served: facts, decision, refusal, pin, permit. And how much a publish keeps for an
-//! endpoint, which is counted here too.
+//! I-61: no allocation where a request is served: facts, decision, refusal, pin, permit, and the whole stack. And how much a
+//! publish keeps for an endpoint, which is counted here too.
 //!
 //! Each case is run once before it is counted: a thread's first pin and first draw make the thread's own entries.
 
@@ -7,14 +7,27 @@
 mod support;
 
 use allocation_counter::measure;
+use bytes::Bytes;
 use contraflow::error::Reason;
-use contraflow::table::{KeySource, Maglev, Scope};
+use contraflow::layer::{Held, HostPolicy, Origin, Passthrough};
+use contraflow::protocol::ResponseBody;
+use contraflow::table::{KeySource, Maglev, ReleaseOn, Scope};
 use contraflow::time::Clock;
-use contraflow::{Draws, Entropy, Facts, Match, Outcome, Pick, Rejected, Sticky, Table, TableSpec, Traffic};
-use http::Request;
+use contraflow::{
+    Draws, Entropy, Error, Facts, Grpc, Http, Match, Outcome, Pick, Plain, Rejected, Sticky, Table, TableSpec, Traffic,
+};
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::{Future, Ready, ready};
 use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use support::{Deciding, LARGE, NOW, SMALL, Shape, busy};
+use tower::{Service, ServiceBuilder};
 
 const PICKS: [Pick; 6] = [
     Pick::Random,
@@ -152,6 +165,176 @@ fn pins_and_permits_allocate_nothing() {
         black_box((traffic.draws(), traffic.now()));
     });
     assert_eq!(draws_and_clock, 0);
+}
+
+/// An answer whose time has come, polled by hand: nobody is to be woken, and no runtime is there.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the service inside answers at once"),
+    }
+}
+
+/// Reads a body to its end, and says how many bytes it had.
+fn drained<B: Body<Data = Bytes, Error: Debug>>(body: B) -> usize {
+    let (mut body, mut length) = (pin!(body), 0);
+    loop {
+        match body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(frame)) => length += frame.expect("a sound body").into_data().map_or(0, |data| data.len()),
+            Poll::Ready(None) => return length,
+            Poll::Pending => panic!("the body is there at once"),
+        }
+    }
+}
+
+/// Fails if a call by a service allocates: by one value that is used again and again, and by a clone for each request.
+fn assert_calls_allocate_nothing<S, R: Clone>(name: &str, mut service: S, request: &R, use_up: impl Fn(S::Response))
+where
+    S: Service<R, Error: Debug> + Clone,
+{
+    for is_cloned in [false, true] {
+        let mut next = Vec::new();
+        let mut count = || {
+            next.extend(std::iter::repeat_n(request.clone(), 100));
+            measure(|| {
+                while let Some(request) = next.pop() {
+                    let future = if is_cloned { service.clone().call(request) } else { service.call(request) };
+                    use_up(black_box(now(future)).expect("an answer"));
+                }
+            })
+        };
+        count();
+        assert_eq!(count().count_total, 0, "{name}, {}", if is_cloned { "cloned" } else { "held" });
+    }
+}
+
+type Whole = Request<Full<Bytes>>;
+
+/// A request of 8 headers, and what every HTTP service here answers with: its body once more.
+fn whole_request() -> Whole {
+    SMALL.requests(1).remove(0).map(|()| Full::new(Bytes::from_static(b"hello world")))
+}
+
+/// A client that answers with a body of one frame, and drops the request.
+#[derive(Clone)]
+struct Client;
+
+impl<B> Service<Request<B>> for Client {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        ready(Ok(Response::new(Full::new(Bytes::from_static(b"hello world")))))
+    }
+}
+
+fn read<B: Body<Data = Bytes, Error: Debug>>(response: Response<B>) {
+    assert_eq!(drained(response.into_body()), 11);
+}
+
+fn plain() -> Plain<impl Fn(&u64) -> Facts<'_> + Clone> {
+    Plain::new(|_: &u64| Facts::path("/api/v0/items/42"))
+}
+
+fn same() -> impl Service<u64, Response = u64, Error = Infallible, Future = Ready<Result<u64, Infallible>>> + Clone {
+    tower::service_fn(|number| ready(Ok::<u64, Infallible>(number)))
+}
+
+/// I-61
+#[test]
+fn a_stack_over_any_service_allocates_nothing() {
+    for pick in PICKS {
+        for sticky in [None, Some(Scope::Endpoint)] {
+            let traffic = traffic(Shape { pick, sticky, ..SMALL }.table());
+            let stack = traffic.layers(plain()).passthrough(same());
+            assert_calls_allocate_nothing("passthrough", stack, &7, drop);
+            // The services are made by the calls that are not counted.
+            let stack = traffic.layers(plain()).per_endpoint(|_| same());
+            assert_calls_allocate_nothing("per endpoint", stack, &7, drop);
+            let layers = ServiceBuilder::new().layer(traffic.route(plain())).layer(traffic.failover());
+            let by_hand = layers.layer(Passthrough::new()).service(same());
+            assert_calls_allocate_nothing("by hand", by_hand, &7, drop);
+            let mapped = traffic.layers(plain()).passthrough(same()).map_attempt(|number: u64, _| number + 1).boxed();
+            assert_calls_allocate_nothing("mapped and boxed", mapped, &7, drop);
+        }
+    }
+}
+
+/// I-61
+#[test]
+fn a_stack_over_http_allocates_nothing_to_the_end_of_the_body() {
+    for release in [ReleaseOn::Head, ReleaseOn::FirstFrame, ReleaseOn::End] {
+        let table = SMALL.spec().release(release).build().expect("a sound table");
+        let traffic = traffic(table);
+        let request = whole_request();
+        let stack = traffic.layers(Http).passthrough(Client);
+        assert_calls_allocate_nothing("passthrough", stack, &request, read);
+        let stack = traffic.layers(Http).per_endpoint(|_| Client);
+        assert_calls_allocate_nothing("per endpoint", stack, &request, read);
+        let stack = traffic.layers(Grpc).passthrough(Client);
+        assert_calls_allocate_nothing("gRPC", stack, &request, read);
+        assert_calls_allocate_nothing("answering", traffic.http(Client), &request, read);
+        assert_calls_allocate_nothing("infallible", traffic.http(Client).infallible(), &request, read);
+        let layers = ServiceBuilder::new().layer(traffic.route(Http)).layer(traffic.failover());
+        assert_calls_allocate_nothing("by hand", layers.layer(Origin::new()).service(Client), &request, read);
+        let left: fn(_) = |answer| drop::<Response<ResponseBody<Full<Bytes>, Held>>>(answer);
+        let stack = traffic.layers(Http).passthrough(Client);
+        assert_calls_allocate_nothing("left at the head", stack, &request, left);
+    }
+}
+
+/// I-61: The request has a `Host`; one that has to be made of the URI would cost an allocation, as a path prefix does.
+#[test]
+fn writing_the_endpoint_into_a_uri_allocates_nothing() {
+    let mut spec = SMALL.spec();
+    for endpoint in spec.clusters.iter_mut().flat_map(|cluster| &mut cluster.regions).flat_map(|it| &mut it.endpoints) {
+        endpoint.authority = endpoint.name.ends_with('1').then(|| "one.example.com".into());
+    }
+    let traffic = traffic(spec.build().expect("a sound table"));
+    let request = whole_request();
+    assert!(request.headers().contains_key("host"));
+    for host in
+        [HostPolicy::Preserve, HostPolicy::Endpoint, HostPolicy::Fixed(HeaderValue::from_static("x.example.com"))]
+    {
+        for origin in [Origin::new(), Origin::new().https()] {
+            let stack = traffic.layers(Http).origin(origin.host(host.clone()), Client);
+            assert_calls_allocate_nothing(&format!("{host:?}"), stack, &request, read);
+        }
+    }
+}
+
+/// I-61
+#[test]
+fn refusals_of_a_stack_allocate_nothing() {
+    let traffic = traffic(one_route(Match::new().path_prefix("/api"), None));
+    let get = |uri: &str| Request::get(uri).body(Full::<Bytes>::default()).expect("a sound request");
+    let assert_refused = |uri: &str, reason: Reason| {
+        let mut stack = traffic.layers(Http).passthrough(Client);
+        let layers = ServiceBuilder::new().layer(traffic.route(Http)).layer(traffic.failover());
+        let mut by_hand = layers.layer(Passthrough::new()).service(Client);
+        for is_by_hand in [false, true] {
+            let mut next: Vec<_> = (0..2).map(|_| get(uri)).collect();
+            let mut call = || {
+                let request = next.pop().expect("two");
+                let refused = if is_by_hand { now(by_hand.call(request)) } else { now(stack.call(request)) };
+                assert!(matches!(refused, Err(Error::Rejected(rejected)) if rejected.reason() == reason));
+            };
+            call();
+            assert_eq!(measure(call).count_total, 0, "{reason:?}");
+        }
+    };
+    assert_refused("/other", Reason::NoRoute);
+    assert_refused("/api//x", Reason::BadPath);
+    assert_refused("http://good.example@evil.example/", Reason::BadHost);
+    for region in ["near", "far"] {
+        traffic.evacuate(region, Duration::from_secs(60)).expect("a region of the table");
+    }
+    assert_refused("/api/x", Reason::NoEndpoint);
 }
 
 /// What a publish keeps besides the table, which was built before, is at most 512 bytes for each endpoint that is new.

@@ -146,7 +146,8 @@ proptest! {
 fn a_call_counts_until_it_is_dropped_also_when_it_is_never_polled() {
     for polls in 0..2 {
         let (traffic, _hand) = traffic(|route| route);
-        let never = service_fn(|_: Request<ReplayBody<Script>>| std::future::pending::<Result<Response<Script>, Broken>>());
+        let never =
+            service_fn(|_: Request<ReplayBody<Script>>| std::future::pending::<Result<Response<Script>, Broken>>());
         let mut future =
             Box::pin(traffic.layers(Http).passthrough(never).call(Request::new(Script::new([], Tells::Never))));
         let known = endpoint(&traffic);
@@ -169,7 +170,8 @@ fn an_error_in_mid_body_counts_one_failure() {
     for (is_grpc, expected) in [(false, (1, 1)), (true, (0, 1))] {
         for release in RELEASES {
             let (traffic, _hand) = traffic(|route| route.release(release));
-            let script = Script::new([data("one"), Act::Wait, Act::Fail, Act::Fail, data("two"), Act::Fail], Tells::Never);
+            let script =
+                Script::new([data("one"), Act::Wait, Act::Fail, Act::Fail, data("two"), Act::Fail], Tells::Never);
             let mut body = answered(&traffic, is_grpc, &Response::new(()), &script).into_body();
             while poll_frame(&mut body) != Seen::Ended {}
             assert_eq!(counts(&traffic), expected, "{release:?}");

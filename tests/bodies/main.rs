@@ -292,8 +292,6 @@ fn scripts() -> impl Strategy<Value = Script> {
         acts
     });
     let hints = vec(option::of((any::<u64>(), option::of(any::<u64>()))), 1..4);
-    (acts, select(&[Tells::Early, Tells::Late, Tells::Never][..]), hints).prop_map(|(acts, tells, hints)| Script {
-        hints,
-        ..Script::new(acts, tells)
-    })
+    (acts, select(&[Tells::Early, Tells::Late, Tells::Never][..]), hints)
+        .prop_map(|(acts, tells, hints)| Script { hints, ..Script::new(acts, tells) })
 }

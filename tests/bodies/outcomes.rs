@@ -175,7 +175,8 @@ fn an_error_of_the_service_is_a_failure() {
     for is_grpc in [false, true] {
         let (traffic, _hand) = traffic(|route| route);
         let told = Told::observing(&traffic);
-        let service = service_fn(|_: Request<ReplayBody<Script>>| std::future::ready(Err::<Response<Script>, _>(Broken)));
+        let service =
+            service_fn(|_: Request<ReplayBody<Script>>| std::future::ready(Err::<Response<Script>, _>(Broken)));
         let request = Request::new(Script::new([], Tells::Early));
         let error = if is_grpc {
             now(traffic.layers(Grpc).passthrough(service).call(request)).map(drop)

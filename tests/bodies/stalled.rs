@@ -63,7 +63,8 @@ fn a_body_that_had_to_be_waited_for_gives_its_place_back_at_the_moment() {
 /// I-33: Each frame moves the moment; the one that was set before gives nothing back.
 #[test]
 fn progress_moves_the_moment() {
-    let (traffic, hand, mut body) = held(ReleaseOn::End, [data("one"), data("two"), Act::Wait, data("three"), data("four")]);
+    let (traffic, hand, mut body) =
+        held(ReleaseOn::End, [data("one"), data("two"), Act::Wait, data("three"), data("four")]);
     for second in [0, 9, 18, 27] {
         hand.advance_to(Instant::START.after(second * SECOND));
         assert_eq!(in_flight(&traffic), 1, "after {second} s");
