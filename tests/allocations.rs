@@ -130,7 +130,7 @@ fn refusals_allocate_nothing() {
 
     let user_info = get("http://good.example@evil.example/");
     let mut two_hosts = get("http://good.example/");
-    two_hosts.headers_mut().insert("host", http::HeaderValue::from_static("evil.example"));
+    two_hosts.headers_mut().insert("host", HeaderValue::from_static("evil.example"));
     assert_refused(Reason::BadHost, || Facts::http(&user_info).map(drop));
     assert_refused(Reason::HostMismatch, || Facts::http(&two_hosts).map(drop));
 }
@@ -187,15 +187,16 @@ fn drained<B: Body<Data = Bytes, Error: Debug>>(body: B) -> usize {
     }
 }
 
-/// Fails if a call by a service allocates: by one value that is used again and again, and by a clone for each request.
+/// Fails if a call by a service allocates: by one value that is used again and again, and by a clone for each request. So many
+/// calls go before that every endpoint has had one: the first makes its service, and shares its authority.
 fn assert_calls_allocate_nothing<S, R: Clone>(name: &str, mut service: S, request: &R, use_up: impl Fn(S::Response))
 where
     S: Service<R, Error: Debug> + Clone,
 {
     for is_cloned in [false, true] {
         let mut next = Vec::new();
-        let mut count = || {
-            next.extend(std::iter::repeat_n(request.clone(), 100));
+        let mut count = |calls| {
+            next.extend(std::iter::repeat_n(request.clone(), calls));
             measure(|| {
                 while let Some(request) = next.pop() {
                     let future = if is_cloned { service.clone().call(request) } else { service.call(request) };
@@ -203,8 +204,8 @@ where
                 }
             })
         };
-        count();
-        assert_eq!(count().count_total, 0, "{name}, {}", if is_cloned { "cloned" } else { "held" });
+        count(2000);
+        assert_eq!(count(100).count_total, 0, "{name}, {}", if is_cloned { "cloned" } else { "held" });
     }
 }
 
@@ -253,7 +254,6 @@ fn a_stack_over_any_service_allocates_nothing() {
             let traffic = traffic(Shape { pick, sticky, ..SMALL }.table());
             let stack = traffic.layers(plain()).passthrough(same());
             assert_calls_allocate_nothing("passthrough", stack, &7, drop);
-            // The services are made by the calls that are not counted.
             let stack = traffic.layers(plain()).per_endpoint(|_| same());
             assert_calls_allocate_nothing("per endpoint", stack, &7, drop);
             let layers = ServiceBuilder::new().layer(traffic.route(plain())).layer(traffic.failover());
@@ -329,7 +329,6 @@ fn refusals_of_a_stack_allocate_nothing() {
         }
     };
     assert_refused("/other", Reason::NoRoute);
-    assert_refused("/api//x", Reason::BadPath);
     assert_refused("http://good.example@evil.example/", Reason::BadHost);
     for region in ["near", "far"] {
         traffic.evacuate(region, Duration::from_secs(60)).expect("a region of the table");

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use contraflow::error::{BoxError, TimedOut};
 use contraflow::layer::{
-    AnswerFuture, Answering, Boxed, BoxedFuture, Dial, DialError, DialFuture, FailoverFuture, FailoverLayer,
-    FailoverService, Held, HostPolicy, HttpStack, Infallibly, InfalliblyFuture, Layers, MapAttempt, NotAPrefix,
-    NotReady, Origin, OriginLeaf, Passthrough, PassthroughLeaf, PerEndpoint, RouteFuture, RouteLayer, RouteService,
-    Routed, Stack, Target,
+    AnswerFuture, Boxed, BoxedFuture, Dial, DialError, DialFuture, FailoverFuture, FailoverLayer, FailoverService,
+    Held, HostPolicy, HttpStack, Infallibly, InfalliblyFuture, Layers, MapAttempt, NotAPrefix, NotReady, Origin,
+    OriginLeaf, Passthrough, PassthroughLeaf, PerEndpoint, RouteFuture, RouteLayer, RouteService, Routed, Stack,
+    Target,
 };
 use contraflow::protocol::{Refusal, ReplayBody, ResponseBody};
 use contraflow::state::Permit;
