@@ -5,7 +5,7 @@ use crate::error::Reason;
 use crate::sync::Arc;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Uri};
+use http::{HeaderValue, Request, Uri, Version};
 use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -14,7 +14,8 @@ use tower_service::Service;
 ///
 /// The URI's authority becomes the endpoint's [`authority`](crate::table::Endpoint::authority), else its address, which then
 /// has to be a host with an optional port, and may begin with `http://` or `https://`. An endpoint without either
-/// refuses with [`Reason::BadAddress`]. Path and query stay as they came.
+/// refuses with [`Reason::BadAddress`]. Path, query and headers stay as they came; the version becomes HTTP/1.1, which a
+/// client takes for whatever its connection speaks.
 ///
 /// A client finds a connection by scheme and authority. Where endpoints have an authority that is not where they listen (many
 /// servers behind one name, TLS by that name), its connector has to be told: [`Traffic::dial`](crate::Traffic::dial).
@@ -115,6 +116,8 @@ impl Origin {
             // The target of a CONNECT; every other has a path.
             parts.path_and_query = Some(PathAndQuery::from_static("/"));
         }
+        // The version is each connection's own (RFC 9110, 2.5); a client refuses one that its connection does not speak.
+        *request.version_mut() = Version::HTTP_11;
         *request.uri_mut() = Uri::from_parts(parts).expect("scheme, authority and path make a URI");
     }
 }
