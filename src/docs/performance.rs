@@ -1,6 +1,37 @@
 //! What it costs, measured.
 //!
-//! `cargo bench --bench bars` prints the first table: all cases take turns in one process, each figure is the median of 301
+//! # The whole stack
+//! `cargo bench --bench track --features tsc` puts the stack beside what somebody would write with tower today, `Retry` over
+//! `Steer` over eight `ConcurrencyLimit`s ("the tower stack"), which has no match, no weights, no regions, no health record
+//! and no clock. Ours is route, failover and a leaf, over 100 routes, a split, 8 endpoints in 2 regions. The service inside
+//! answers at once, so the cost is the stacks' own. Ratios are medians of 201 rounds in which all cases take turns; where two
+//! figures stand they are the ends of several runs on two shared cores.
+//!
+//! | what | ratio to the tower stack | goal |
+//! |---|---|---|
+//! | HTTP request of 8 headers, one service value used again and again | 0.39 to 0.45 (151 to 168 ns) | 0.40 |
+//! | the same by the machine's clock instead of [`Clock::tsc`](crate::time::Clock) | 0.50 to 0.58 | 0.60 |
+//! | the same, the service cloned for each request | 0.30 to 0.32 | 0.40 |
+//! | the single layers, arranged by hand | 0.48 to 0.52 | 0.80 |
+//! | a `u64` that every route takes | 0.67 to 0.77 (80 to 91 ns) | 0.75 |
+//! | two threads, `u64`: with the cores apart / sharing one | 0.38 to 0.41 / 0.59 to 0.64 | 0.45 |
+//! | two threads, HTTP | 0.40 to 0.42 | 0.55 |
+//! | the body's guard, its draining and the rest | 47 to 68 ns | 45 ns |
+//! | [`Origin`](crate::layer::Origin)'s rewriting of the URI | 57 to 75 ns | 60 ns |
+//! | 1000 endpoints instead of 8 | 1.06 to 1.16 times | 1.25 |
+//! | 1000 routes instead of 10 | 1.00 to 1.06 times | 1.3 |
+//! | while a table is published 1000 times a second | 1.00 to 1.04 times | 1.25 |
+//! | allocations of a successful request | 0 | 0 |
+//!
+//! Of the 151 ns of an HTTP request about 30 are the service's own and the moves to it and back, 23 its facts, 65 the
+//! decision, 19 two readings of the clock, 11 the pin, 20 the counts in flight. What is left is moves: a request of 256 bytes
+//! is copied five times on its way there and back, three times without any stack.
+//!
+//! On two threads the counts of a region meet on one cache line. Where both threads run on one core's two halves that costs
+//! nothing, and neither does the tower stack's one semaphore: there the ratio is that of one thread.
+//!
+//! # The core
+//! `cargo bench --bench bars` prints this table: all cases take turns in one process, each figure is the median of 301
 //! rounds, a ratio the median of the rounds' ratios. The figures are from two shared cores of an AMD EPYC at 2.6 GHz with
 //! Rust 1.95 and `lto = "thin"`, in the quieter of several runs; beside other work on the machine times grew by up to a half.
 //! Compare ratios, and measure where you run.
@@ -36,7 +67,7 @@
 //!
 //! A sticky key from a header costs 60 ns more for the cluster alone, 85 with region and endpoint: finding the header, hashing
 //! the key, a logarithm for each candidate. Counting a request in flight and back costs 14 ns, the facts of an HTTP request
-//! with 8 headers and its host in the URI and in a header 36, a refusal for want of a route 9, an explanation in words 570.
+//! with 8 headers and its host in the URI and in a header 23, a refusal for want of a route 9, an explanation in words 570.
 //!
 //! # Where the time of a decision goes
 //! Finding the match is about half. With many routes in use the cost is in fetching what each has: 64 routes in turn cost 10
@@ -44,6 +75,12 @@
 //!
 //! A view that was replaced since its table came into force, by an evacuation or a step of a warm-up, costs some 3 ns more
 //! until the next publish: it has to be read from a cell.
+//!
+//! # Allocations
+//! None for a successful request through any of the leaves, held or cloned, with its body drained, nor for a typed refusal
+//! (`tests/allocations.rs`). What allocates, and how often: waiting sets a timer (1), a body of several frames a watch (2), a
+//! refusal as an HTTP response its extensions (2), an observer or `with_decision` a record (1 and more), `Origin` a `Host`
+//! that the request had only in its URI (1) or a path prefix (1).
 //!
 //! # What grows with what
 //! | with | grows |
