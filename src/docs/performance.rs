@@ -78,9 +78,9 @@
 //!
 //! # Allocations
 //! None for a successful request through any of the leaves, held or cloned, with its body drained, nor for a typed refusal
-//! (`tests/allocations.rs`). What allocates, and how often: waiting sets a timer (1), a body of several frames a watch (2), a
-//! refusal as an HTTP response its extensions (2), an observer or `with_decision` a record (1 and more), `Origin` a `Host`
-//! that the request had only in its URI (1) or a path prefix (1).
+//! (`tests/allocations.rs`). What allocates: waiting for an answer, for its timer; a body of several frames, for its watch; a
+//! refusal as an HTTP response, for its extensions; an observer or `with_decision`, for the record; `Origin`, for a `Host`
+//! that the request had only in its URI, and for a path prefix.
 //!
 //! # What grows with what
 //! | with | grows |

@@ -115,9 +115,9 @@
 //! `Buffer`. What was called and never polled counts as in flight until it is dropped.
 //!
 //! # Cancellation
-//! A future that is dropped gives back all it held. Dropped before the request was handed over, or younger than the
-//! endpoint's 99th percentile (1 s until it has answered a hundred times), it says nothing of the endpoint; older, it is a
-//! timeout. Otherwise callers' own timeouts would hide a black hole.
+//! A future that is dropped gives back all it held. Dropped before the request was handed over, before its answer was ever
+//! polled for, or younger than the endpoint's 99th percentile (1 s until it has answered a hundred times), it says nothing
+//! of the endpoint; older, it is a timeout. Otherwise callers' own timeouts would hide a black hole.
 //!
 //! # Runtime
 //! Deadlines need tokio's timers, once an answer is waited for: a future that has to wait outside a tokio runtime panics,

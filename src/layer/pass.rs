@@ -9,7 +9,7 @@
 use super::held::Held;
 use crate::decide::{Decision, Digest, Passed};
 use crate::entropy::Draws;
-use crate::error::Rejected;
+use crate::error::{Reason, Rejected};
 use crate::protocol::{Describe, Outcome, Verdict};
 use crate::state::EndpointState;
 use crate::sync::Arc;
@@ -76,8 +76,10 @@ enum Step {
     Routed,
     /// In flight at its endpoint, and not sent.
     Placed,
-    /// Sent.
+    /// Handed over, and its answer not asked for yet.
     Sent,
+    /// Its answer is being waited for.
+    Awaited,
     /// Nothing any more: the head has come.
     Answered,
 }
@@ -217,17 +219,34 @@ impl Pass {
         is_vetoed
     }
 
-    /// The failover stage, second half: the request is handed over after this.
+    /// The failover stage, second half: the request is handed over after this, in the call.
     #[inline]
-    pub(crate) fn send(&mut self, has_waited: bool) {
+    pub(crate) fn send(&mut self) {
         debug_assert_eq!(self.step, Step::Placed);
-        if has_waited {
-            self.began = self.pin.now();
-        }
         self.step = Step::Sent;
         if let Some(decision) = &self.record {
             self.pin.shared().tell(|observer| observer.attempt(&self.pin, decision));
         }
+    }
+
+    /// The same in a poll, which may come long after the call: the endpoint's time begins now.
+    ///
+    /// # Errors
+    /// When the deadline has passed meanwhile.
+    pub(crate) fn send_now(&mut self) -> Result<(), Rejected> {
+        let now = self.pin.now();
+        if now >= self.deadline {
+            return Err(Rejected::new(Reason::Deadline));
+        }
+        self.began = now;
+        self.send();
+        Ok(())
+    }
+
+    /// The answer is being waited for.
+    #[inline]
+    pub(crate) fn wait(&mut self) {
+        self.step = Step::Awaited;
     }
 
     /// Tells observers of a refusal that came after the route was found.
@@ -312,11 +331,6 @@ impl Pass {
         Some(Timing { deadline, given: self.policy().deadline, clock: self.pin.shared().clock().clone() })
     }
 
-    /// Whether the deadline has passed.
-    pub(crate) fn is_late(&self) -> bool {
-        self.pin.now() >= self.deadline
-    }
-
     #[inline]
     pub(crate) fn policy(&self) -> &Policy {
         self.pin.table().route_at(self.digest.route).policy_at(self.digest.target)
@@ -327,11 +341,14 @@ impl Pass {
         self.pin.endpoint_state(self.digest.cluster, self.region, self.endpoint)
     }
 
-    /// Dropped while the head was waited for.
+    /// Dropped before the head came. A service whose future nobody polled has done nothing, however long that was.
     #[cold]
     fn abandon(&mut self) {
         let now = self.pin.now();
-        let outcome = self.state().abandon(now.since(self.began), now >= self.deadline, now);
+        let outcome = match self.step {
+            Step::Awaited => self.state().abandon(now.since(self.began), now >= self.deadline, now),
+            _ => Outcome::Ignore,
+        };
         self.state().end(false);
         self.tell_outcome(outcome, now);
     }
@@ -349,7 +366,7 @@ impl Drop for Pass {
         match self.step {
             Step::Routed | Step::Answered => {}
             Step::Placed => self.leave(),
-            Step::Sent => self.abandon(),
+            Step::Sent | Step::Awaited => self.abandon(),
         }
     }
 }

@@ -129,19 +129,20 @@ where
             match me.state.as_mut().project() {
                 StateProj::Asking { asking } => {
                     let (Some(ours), Some(pass)) = (asking.as_mut(), me.pass.as_mut()) else { unpolled() };
-                    if let Err(error) = ready!(ours.poll_taker(pass, me.timer, cx)) {
+                    let taken = ready!(ours.poll_taker(pass, me.timer, cx));
+                    if let Err(error) = taken.and_then(|()| sent(pass)) {
                         // What was held is given back now, not when the future is dropped.
                         *me.pass = None;
                         me.state.set(State::Over);
                         return Poll::Ready(Err(error));
                     }
-                    let Some(Asking { request, mut leaf, wait }) = asking.take() else { unpolled() };
-                    pass.send(wait.is_some());
+                    let Some(Asking { request, mut leaf, .. }) = asking.take() else { unpolled() };
                     let future = leaf.call(request, &Target::of(pass));
                     me.state.set(State::Calling { future });
                 }
                 StateProj::Calling { future } => {
                     let Some(pass) = me.pass.as_mut() else { unpolled() };
+                    pass.wait();
                     // The answer first: one that is there in time is not refused because the timer is, too.
                     if let Poll::Ready(answer) = future.poll(cx) {
                         let verdict = me.protocol.classify(answer.as_ref());
@@ -171,6 +172,15 @@ where
             }
         }
     }
+}
+
+/// Sends the request, unless it is too late for that.
+#[inline]
+fn sent<E>(pass: &mut Pass) -> Result<(), Error<E>> {
+    pass.send_now().map_err(|rejected| {
+        pass.tell_rejected(rejected);
+        Error::Rejected(rejected)
+    })
 }
 
 #[cold]
@@ -248,7 +258,6 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             let is_placed = said.is_some();
             match said {
                 None => {}
-                Some(Poll::Ready(Ok(()))) if pass.is_late() => return refuse(pass, Reason::Deadline),
                 Some(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
                 Some(Poll::Pending) => {
                     if L::SHARED {

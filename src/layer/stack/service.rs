@@ -118,7 +118,7 @@ where
         let (protocol, mut leaf) = (self.protocol.clone(), self.leaf.clone());
         match ready_now(&mut leaf, &pass) {
             Now::Ready => {
-                pass.send(false);
+                pass.send();
                 let future = leaf.call(protocol.seal(request), &Target::of(&pass));
                 FailoverFuture::calling(protocol, pass, future)
             }
