@@ -2,6 +2,12 @@
 //! until exactly the right moment, and what the answer says counts once.
 //!
 //! Bodies are scripts that are polled by hand, beside the same script without anything around it. Time is moved by hand.
+#![allow(clippy::unchecked_time_subtraction, reason = "a test that subtracts too much should panic")]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "helpers that read well where they are used"
+)]
 #![allow(clippy::wildcard_imports, reason = "the parts share what they are written in terms of")]
 
 mod deadlines;

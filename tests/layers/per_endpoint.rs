@@ -63,7 +63,7 @@ fn a_service_is_dropped_when_its_endpoint_is_gone() {
         let mut kept = kept.lock().expect("no panic");
         let mark = kept.entry(endpoint.name().to_string()).or_default().clone();
         tower::service_fn(move |_: Letter| {
-            let _mark = &mark;
+            assert!(Arc::strong_count(&mark) > 1, "the test has one, the service another");
             std::future::ready(Ok::<u64, &str>(1))
         })
     });
