@@ -112,6 +112,7 @@ type Mapped<M> = Stack<Protocol, MapAttempt<PassthroughLeaf<Inner<M>>, fn(u64, &
 type ByHand<M> = RouteService<Protocol, FailoverService<PassthroughLeaf<Inner<M>>>>;
 
 type PassingFuture<M> = <Passing<M> as Service<u64>>::Future;
+type Of<R> = FailoverFuture<Protocol, R, PassthroughLeaf<Inner<Good>>>;
 type EachFuture<M> = <Each<M> as Service<u64>>::Future;
 type ByHandFuture<M> = <ByHand<M> as Service<u64>>::Future;
 
@@ -179,7 +180,6 @@ fn futures_are_what_their_inner_future_is() {
     assert_has!(EachFuture<Unshared>; Send: false, Sync: false, Clone: false, Unpin: true);
     assert_has!(EachFuture<Pinning>; Send: true, Sync: true, Clone: false, Unpin: false);
 
-    type Of<R> = FailoverFuture<Protocol, R, PassthroughLeaf<Inner<Good>>>;
     assert_has!(Of<Unshared>; Send: true, Sync: false, Clone: false, Unpin: true);
     assert_has!(Of<Local>; Send: false, Sync: false, Clone: false, Unpin: true);
     // A request is moved when it is handed over, and is never pinned.
