@@ -172,3 +172,45 @@ fn a_service_that_reserves_when_it_is_ready_is_reserved_by_the_request_alone() {
     assert_eq!(first.now(), Ok(7));
     assert_eq!(second.now(), Ok(1));
 }
+
+/// I-64: what answers in place of errors is as ready as what stands in it, and answers for what is broken.
+#[test]
+fn what_answers_is_as_ready_as_what_stands_in_it() {
+    use contraflow::layer::Answering;
+    #[derive(Clone)]
+    struct Says(Readiness<Error<&'static str>>);
+    impl Service<Request<()>> for Says {
+        type Response = Response<contraflow::protocol::ResponseBody<Full<bytes::Bytes>, contraflow::layer::Held>>;
+        type Error = Error<&'static str>;
+        type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            match self.0.clone() {
+                Readiness::Ready => Poll::Ready(Ok(())),
+                Readiness::Busy => Poll::Pending,
+                Readiness::Broken(error) => Poll::Ready(Err(error)),
+            }
+        }
+        fn call(&mut self, _: Request<()>) -> Self::Future {
+            std::future::ready(Ok(Response::default()))
+        }
+    }
+
+    // A refusal of ours, to be refused with.
+    let (traffic, _) = traffic(1);
+    let mut refused =
+        traffic.layers(Plain::new(|_: &Letter| Facts::path("/a//b"))).passthrough(Letters::new(Step::Hang));
+    let Err(rejected) = call(&mut refused, Letter(0)).now() else { panic!("an odd path") };
+    let probe = |readiness| Answering::new(Probe::new(Says(readiness)), Http);
+    let mut cx = Context::from_waker(Waker::noop());
+
+    assert!(probe(Readiness::Busy).poll_ready(&mut cx).is_pending());
+    assert!(probe(Readiness::Busy).infallible().poll_ready(&mut cx).is_pending());
+    let mut answering = probe(Readiness::Broken(rejected));
+    assert_eq!(call(&mut answering, Request::new(())).now().expect("an answer").status(), 400);
+    let mut broken = probe(Readiness::Broken(Error::Inner("cut off")));
+    assert_eq!(broken.poll_ready(&mut cx), Poll::Ready(Err("cut off")));
+    let mut infallible = probe(Readiness::Broken(Error::Inner("cut off"))).infallible();
+    for _ in 0..2 {
+        assert_eq!(call(&mut infallible, Request::new(())).now().expect("an answer").status(), 502);
+    }
+}

@@ -9,22 +9,31 @@ use std::task::{Context, Poll, ready};
 use tower_service::Service;
 
 /// A stack whose refusals are answers: see [`Stack::answering`](super::Stack::answering).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Answering<S, K> {
     stack: S,
     protocol: K,
+    /// Why the stack was not ready, which is the answer of the next call.
+    refusal: Option<Refusal>,
+}
+
+impl<S: Clone, K: Clone> Clone for Answering<S, K> {
+    /// The same, not asked yet whether it is ready.
+    fn clone(&self) -> Self {
+        Answering::new(self.stack.clone(), self.protocol.clone())
+    }
 }
 
 impl<S, K> Answering<S, K> {
     /// Answers for a service of [`Error`]s, such as a stack that is arranged by hand.
     pub fn new(stack: S, protocol: K) -> Self {
-        Answering { stack, protocol }
+        Answering { stack, protocol, refusal: None }
     }
 
     /// The same with an answer for what the service fails with, too: 502 in HTTP, `UNAVAILABLE` in gRPC. For routers that
     /// want no errors; what the error was is known to the [`Observer`](crate::Observer) only as a failure.
     pub fn infallible(self) -> Infallibly<S, K> {
-        Infallibly { stack: self.stack, protocol: self.protocol }
+        Infallibly { answering: self, is_broken: false }
     }
 
     /// Compiles only if this is a service for requests of type `R`, and says what is missing if it is not.
@@ -45,23 +54,35 @@ where
     type Error = E;
     type Future = AnswerFuture<S::Future, K>;
 
+    /// Our stacks are always ready; one by hand is as ready as what stands in it.
     #[inline]
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
-        // The stack is always ready.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
+        self.refusal = match ready!(self.stack.poll_ready(cx)) {
+            Ok(()) => None,
+            Err(Error::Rejected(rejected)) => Some(Refusal::Rejected(rejected)),
+            Err(Error::TimedOut(timed_out)) => Some(Refusal::TimedOut(timed_out)),
+            Err(Error::Inner(error)) => return Poll::Ready(Err(error)),
+        };
         Poll::Ready(Ok(()))
     }
 
     #[inline]
     fn call(&mut self, request: R) -> Self::Future {
-        AnswerFuture { future: self.stack.call(request), protocol: self.protocol.clone() }
+        let protocol = self.protocol.clone();
+        if let Some(refusal) = self.refusal.take() {
+            return AnswerFuture { future: None, refusal: Some(refusal), protocol };
+        }
+        AnswerFuture { future: Some(self.stack.call(request)), refusal: None, protocol }
     }
 }
 
 pin_project! {
     /// The future of [`Answering`].
     pub struct AnswerFuture<F, K> {
+        // None when there is nothing to wait for.
         #[pin]
-        future: F,
+        future: Option<F>,
+        refusal: Option<Refusal>,
         protocol: K,
     }
 }
@@ -82,20 +103,32 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
-        Poll::Ready(match ready!(me.future.poll(cx)) {
-            Ok(answer) => Ok(answer),
-            Err(Error::Rejected(rejected)) => Ok(me.protocol.answer(&Refusal::Rejected(rejected))),
-            Err(Error::TimedOut(timed_out)) => Ok(me.protocol.answer(&Refusal::TimedOut(timed_out))),
-            Err(Error::Inner(error)) => Err(error),
-        })
+        let refusal = match me.future.as_pin_mut() {
+            Some(future) => match ready!(future.poll(cx)) {
+                Ok(answer) => return Poll::Ready(Ok(answer)),
+                Err(Error::Inner(error)) => return Poll::Ready(Err(error)),
+                Err(Error::Rejected(rejected)) => Refusal::Rejected(rejected),
+                Err(Error::TimedOut(timed_out)) => Refusal::TimedOut(timed_out),
+            },
+            None => me.refusal.take().expect("polled after it was over"),
+        };
+        Poll::Ready(Ok(me.protocol.answer(&refusal)))
     }
 }
 
 /// A stack that answers everything: see [`Answering::infallible`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Infallibly<S, K> {
-    stack: S,
-    protocol: K,
+    answering: Answering<S, K>,
+    /// It failed its readiness check, and is not called any more.
+    is_broken: bool,
+}
+
+impl<S: Clone, K: Clone> Clone for Infallibly<S, K> {
+    /// The same, not asked yet whether it is ready.
+    fn clone(&self) -> Self {
+        Infallibly { answering: self.answering.clone(), is_broken: false }
+    }
 }
 
 impl<R, S, K, E> Service<R> for Infallibly<S, K>
@@ -107,15 +140,21 @@ where
     type Error = Infallible;
     type Future = InfalliblyFuture<S::Future, K>;
 
+    /// As [`Answering`]; one that is broken is ready, and answers so.
     #[inline]
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // The stack is always ready.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        if !self.is_broken {
+            self.is_broken = ready!(self.answering.poll_ready(cx)).is_err();
+        }
         Poll::Ready(Ok(()))
     }
 
     #[inline]
     fn call(&mut self, request: R) -> Self::Future {
-        InfalliblyFuture { future: AnswerFuture { future: self.stack.call(request), protocol: self.protocol.clone() } }
+        if self.is_broken {
+            self.answering.refusal = Some(Refusal::Failed);
+        }
+        InfalliblyFuture { future: self.answering.call(request) }
     }
 }
 
