@@ -235,6 +235,13 @@ fn to_one(address: &str) -> Traffic {
     traffic(shop(&[("us", &[("a", address)])]))
 }
 
+/// Traffic that has no route for what the tests send.
+fn closed() -> Traffic {
+    let mut spec = shop(&[("us", &[("a", "a.invalid:80")])]);
+    spec.routes[0].matches = vec![Match::new().host("closed.example")];
+    traffic(spec)
+}
+
 /// What is known of an endpoint.
 fn endpoint(traffic: &Traffic, name: &str) -> EndpointStatus {
     let clusters = traffic.status().clusters;
