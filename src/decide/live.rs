@@ -11,7 +11,7 @@ use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::Facts;
 use crate::state::{ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
-use crate::table::{Endpoint, Route, Scope, Table};
+use crate::table::{Endpoint, Route, Scope, Table, Target, Weighed};
 use crate::time::Instant;
 use crate::unit::Share;
 
@@ -28,16 +28,31 @@ pub(crate) struct Digest {
     key: Option<u64>,
 }
 
+/// What a digest's places stand for.
+#[derive(Clone, Copy)]
+struct Found<'t> {
+    route: &'t Route,
+    target: Weighed<'t, Target>,
+}
+
 impl Digest {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a pass is written where it stays, field by field")]
-    fn new(table: &Table, facts: &Facts<'_>, draws: Draws) -> Result<Self, Rejected> {
+    fn new<'t>(table: &'t Table, facts: &Facts<'_>, draws: Draws) -> Result<(Self, Found<'t>), Rejected> {
         let entry = table.find(facts)?;
         let route = table.route_at(entry.route);
         let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
         let (target, reason) = choose_target(table, route, key, draws.for_attempt(0));
-        let (target, cluster) = (target.place, target.target.cluster);
-        Ok(Digest { route: entry.route, which: entry.which, target, cluster, reason, key })
+        let (place, cluster) = (target.place, target.target.cluster);
+        let digest = Digest { route: entry.route, which: entry.which, target: place, cluster, reason, key };
+        Ok((digest, Found { route, target }))
+    }
+
+    #[inline]
+    fn found<'t>(&self, table: &'t Table) -> Found<'t> {
+        let route = table.route_at(self.route);
+        let target = route.split.get(self.target).expect("a digest names a target of its route");
+        Found { route, target }
     }
 
     /// The key where the route sticks to regions, and where it sticks to endpoints.
@@ -60,13 +75,13 @@ impl Digest {
 fn choose_place(
     snapshot: &Snapshot,
     digest: &Digest,
+    found: Found<'_>,
     view: &View,
     loads: &impl Loads,
     draws: Draws,
     passed: &Passed,
 ) -> Result<Decision, Rejected> {
-    let route = snapshot.table().route_at(digest.route);
-    let weighed = route.split.get(digest.target).expect("a digest names a target of its route");
+    let Found { route, target } = found;
     let cluster = snapshot.table().cluster_at(digest.cluster);
     let nowhere = Rejected::new(Reason::NoEndpoint);
     let (region_key, endpoint_key) = digest.keys(route);
@@ -75,7 +90,7 @@ fn choose_place(
         region: &cluster.regions[region.place as usize],
         place: region.place,
         view: &view.regions[region.place as usize],
-        picking: weighed.target.picking,
+        picking: target.target.picking,
         key: endpoint_key,
         loads,
         draws,
@@ -93,7 +108,7 @@ fn choose_place(
         cluster: digest.cluster,
         region: region.place,
         endpoint: endpoint.place,
-        cluster_share: Share::of(weighed.weight, route.split.total()),
+        cluster_share: Share::of(target.weight, route.split.total()),
         region_share: region.share,
         cluster_reason: digest.reason,
         region_reason: region.reason,
@@ -160,8 +175,8 @@ impl Snapshot {
         if decision.generation != self.generation() {
             return None;
         }
-        let digest = match Digest::new(self.table(), facts, decision.draws) {
-            Ok(digest) => digest,
+        let (digest, found) = match Digest::new(self.table(), facts, decision.draws) {
+            Ok(found) => found,
             Err(rejected) => return Some(Err(rejected)),
         };
         if digest.cluster != decision.cluster {
@@ -170,7 +185,7 @@ impl Snapshot {
         let view = self.cluster(decision.cluster).view();
         let recorded = Recorded::new(decision.readings);
         (view.epoch == decision.epoch)
-            .then(|| choose_place(self, &digest, &view, &recorded, decision.draws, &decision.passed))
+            .then(|| choose_place(self, &digest, found, &view, &recorded, decision.draws, &decision.passed))
     }
 
     /// The endpoint that a decision of this snapshot names; `None` for another generation's.
@@ -203,15 +218,15 @@ impl Snapshot {
         now: Instant,
         tickets: Tickets,
     ) -> Result<Decision, Rejected> {
-        let digest = Digest::new(self.table(), facts, draws)?;
-        self.place_with(&digest, draws, now, tickets, &Passed::default())
+        let (digest, found) = Digest::new(self.table(), facts, draws)?;
+        self.place_with(&digest, found, draws, now, tickets, &Passed::default())
     }
 
     /// What is decided once for a request.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a pass is written where it stays, field by field")]
     pub(crate) fn route(&self, facts: &Facts<'_>, draws: Draws) -> Result<Digest, Rejected> {
-        Digest::new(self.table(), facts, draws)
+        Ok(Digest::new(self.table(), facts, draws)?.0)
     }
 
     /// Region and endpoint of an attempt that asks nobody else and is not told of: what [`place`](Self::place) decides for
@@ -219,7 +234,8 @@ impl Snapshot {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that what nobody reads is not computed")]
     pub(crate) fn first_place(&self, digest: &Digest, draws: Draws, now: Instant) -> Result<(u32, u32), Rejected> {
-        let decision = self.place_with(digest, draws, now, Tickets::Take, &Passed::default())?;
+        let found = digest.found(self.table());
+        let decision = self.place_with(digest, found, draws, now, Tickets::Take, &Passed::default())?;
         Ok((decision.region, decision.endpoint))
     }
 
@@ -233,7 +249,7 @@ impl Snapshot {
         now: Instant,
         passed: &Passed,
     ) -> Result<Decision, Rejected> {
-        self.place_with(digest, draws, now, Tickets::Take, passed)
+        self.place_with(digest, digest.found(self.table()), draws, now, Tickets::Take, passed)
     }
 
     #[inline(always)]
@@ -241,6 +257,7 @@ impl Snapshot {
     fn place_with(
         &self,
         digest: &Digest,
+        found: Found<'_>,
         draws: Draws,
         now: Instant,
         tickets: Tickets,
@@ -254,13 +271,13 @@ impl Snapshot {
             if matches!(tickets, Tickets::Look) {
                 // Whoever only looks may ask of another moment, and changes nothing.
                 let then = View::build(self.table().cluster_at(cluster), &handle.regions, now, view.epoch);
-                return choose_place(self, digest, &then, &loads, draws, passed);
+                return choose_place(self, digest, found, &then, &loads, draws, passed);
             }
             drop(view);
             self.rebuild_due_view(cluster, now);
             view = handle.view();
         }
-        choose_place(self, digest, &view, &loads, draws, passed)
+        choose_place(self, digest, found, &view, &loads, draws, passed)
     }
 }
 
