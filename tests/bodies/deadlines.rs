@@ -104,7 +104,7 @@ fn a_deadline_that_passes_says_how_long_it_was() {
         let mut cx = Context::from_waker(&waker);
         assert!(future.as_mut().poll(&mut cx).is_pending());
         assert_eq!(hand.next_alarm(), Some(Instant::START.after(SECOND + DEADLINE)));
-        hand.advance(DEADLINE - NANO);
+        hand.advance(short_of(DEADLINE));
         assert!(woken.0.load(Ordering::Relaxed) == 0 && future.as_mut().poll(&mut cx).is_pending());
         hand.advance(NANO);
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
@@ -140,7 +140,7 @@ fn a_deadline_that_passes_before_the_hand_over_refuses() {
             let mut future = way(&traffic, service.clone());
             assert!(poll(future.as_mut()).is_pending());
             assert_eq!(hand.next_alarm(), Some(Instant::START.after(DEADLINE)));
-            hand.advance(DEADLINE - NANO);
+            hand.advance(short_of(DEADLINE));
             assert!(poll(future.as_mut()).is_pending());
             assert_eq!(in_flight(&traffic), 1);
             hand.advance(NANO);
@@ -162,7 +162,7 @@ fn what_becomes_ready_in_time_is_handed_over() {
         let service = Slow::new(false);
         let mut future = way(&traffic, service.clone());
         assert!(poll(future.as_mut()).is_pending());
-        hand.advance(DEADLINE - NANO);
+        hand.advance(short_of(DEADLINE));
         service.is_ready.set(true);
         assert!(poll(future.as_mut()).is_pending());
         assert_eq!(service.calls.get(), 1);

@@ -49,6 +49,11 @@ const NANO: Duration = Duration::from_nanos(1);
 
 const RELEASES: [ReleaseOn; 3] = [ReleaseOn::Head, ReleaseOn::FirstFrame, ReleaseOn::End];
 
+/// A nanosecond less.
+fn short_of(time: Duration) -> Duration {
+    time.saturating_sub(NANO)
+}
+
 fn config(cases: u32) -> Config {
     Config {
         cases,

@@ -52,11 +52,11 @@ fn count(outcome: Outcome) -> ((u64, u64), [u64; 4]) {
 }
 
 /// Reads an answer to its end, and checks that it said this, and said it once.
-fn assert_says(is_grpc: bool, head: &Response<()>, body: Script, expected: Outcome) {
+fn assert_says(is_grpc: bool, head: &Response<()>, body: &Script, expected: Outcome) {
     let (traffic, _hand) = traffic(|route| route);
     let told = Told::observing(&traffic);
     let case = format!("{head:?} {body:?}");
-    let mut answer = answered(&traffic, is_grpc, head, &body);
+    let mut answer = answered(&traffic, is_grpc, head, body);
     assert_eq!((answer.status(), answer.headers()), (head.status(), head.headers()));
     assert_eq!(in_flight(&traffic), u32::from(!body.is_end_stream()), "{case}");
     while poll_frame(answer.body_mut()) != Seen::Ended {}
@@ -92,10 +92,10 @@ fn a_status_of_grpc_says_what_its_table_says() {
         let Some(trailers) = status_value(text) else { continue };
         for tells in TELLS {
             let after_data = [data("one"), Act::Wait, Act::Trailers(trailers.clone())];
-            assert_says(true, &head(200, HeaderMap::new()), Script::new(after_data, tells), expected);
+            assert_says(true, &head(200, HeaderMap::new()), &Script::new(after_data, tells), expected);
             let alone = [Act::Trailers(trailers.clone())];
-            assert_says(true, &head(200, HeaderMap::new()), Script::new(alone, tells), expected);
-            assert_says(true, &head(200, trailers.clone()), Script::new([], tells), expected);
+            assert_says(true, &head(200, HeaderMap::new()), &Script::new(alone, tells), expected);
+            assert_says(true, &head(200, trailers.clone()), &Script::new([], tells), expected);
         }
     }
 }
@@ -107,7 +107,7 @@ fn a_status_in_the_head_of_grpc_stands() {
         let Some(headers) = status_value(text) else { continue };
         for (http, other) in [(200, "0"), (200, "13"), (503, "0"), (404, "13"), (429, "8")] {
             let acts = [data("one"), Act::Trailers(grpc_status(other))];
-            assert_says(true, &head(http, headers.clone()), Script::new(acts, Tells::Never), expected);
+            assert_says(true, &head(http, headers.clone()), &Script::new(acts, Tells::Never), expected);
         }
     }
 }
@@ -117,10 +117,10 @@ fn a_status_in_the_head_of_grpc_stands() {
 fn an_answer_of_grpc_without_a_status_has_failed() {
     let ok = head(200, HeaderMap::new());
     for tells in TELLS {
-        assert_says(true, &ok, Script::new([], tells), Failure);
-        assert_says(true, &ok, Script::new([data("one"), Act::Wait], tells), Failure);
-        assert_says(true, &ok, Script::new([data("one"), Act::Trailers(HeaderMap::new())], tells), Failure);
-        assert_says(true, &ok, Script::new([data("one"), Act::Fail, Act::Trailers(grpc_status("0"))], tells), Failure);
+        assert_says(true, &ok, &Script::new([], tells), Failure);
+        assert_says(true, &ok, &Script::new([data("one"), Act::Wait], tells), Failure);
+        assert_says(true, &ok, &Script::new([data("one"), Act::Trailers(HeaderMap::new())], tells), Failure);
+        assert_says(true, &ok, &Script::new([data("one"), Act::Fail, Act::Trailers(grpc_status("0"))], tells), Failure);
     }
 }
 
@@ -145,7 +145,7 @@ fn a_proxys_answer_to_grpc_is_a_failure_unless_it_is_busy() {
         (504, HeaderMap::new(), Failure),
     ] {
         for acts in [vec![], vec![data("one")], vec![data("one"), Act::Trailers(grpc_status("0"))]] {
-            assert_says(true, &head(status, headers.clone()), Script::new(acts, Tells::Never), expected);
+            assert_says(true, &head(status, headers.clone()), &Script::new(acts, Tells::Never), expected);
         }
     }
 }
@@ -161,11 +161,11 @@ fn a_status_of_http_says_what_its_table_says() {
         };
         for tells in TELLS {
             let acts = [data("one"), Act::Trailers(grpc_status("13"))];
-            assert_says(false, &head(status, HeaderMap::new()), Script::new(acts, tells), expected);
-            assert_says(false, &head(status, grpc_status("13")), Script::new([], tells), expected);
+            assert_says(false, &head(status, HeaderMap::new()), &Script::new(acts, tells), expected);
+            assert_says(false, &head(status, grpc_status("13")), &Script::new([], tells), expected);
         }
         let with_hint = if status == 503 { Busy } else { expected };
-        assert_says(false, &head(status, retry_after()), Script::new([], Tells::Early), with_hint);
+        assert_says(false, &head(status, retry_after()), &Script::new([], Tells::Early), with_hint);
     }
 }
 

@@ -10,8 +10,8 @@ fn held(release: ReleaseOn, acts: impl IntoIterator<Item = Act>) -> (Traffic, Ma
     (traffic, hand, body)
 }
 
-fn at(time: Duration) -> Option<Instant> {
-    Some(Instant::START.after(time))
+fn at(time: Duration) -> Instant {
+    Instant::START.after(time)
 }
 
 /// I-33: The place is given back by the clock alone: the body is not polled, and nobody reads.
@@ -22,8 +22,8 @@ fn a_body_that_stands_still_after_a_frame_gives_its_place_back_at_the_moment() {
     assert_eq!((in_flight(&traffic), hand.next_alarm()), (1, None), "nothing came and nobody waited");
 
     poll_frame(&mut body);
-    assert_eq!(hand.next_alarm(), at(110 * SECOND));
-    hand.advance(AT_MOST - NANO);
+    assert_eq!(hand.next_alarm(), Some(at(110 * SECOND)));
+    hand.advance(short_of(AT_MOST));
     assert_eq!(in_flight(&traffic), 1);
     hand.advance(NANO);
     assert_eq!(in_flight(&traffic), 0);
@@ -45,12 +45,12 @@ fn a_body_that_had_to_be_waited_for_gives_its_place_back_at_the_moment() {
         let (traffic, hand, mut body) = held(release, [Act::Wait, Act::Wait, data("one"), data("two")]);
         hand.advance(SECOND);
         poll_frame(&mut body);
-        assert_eq!(hand.next_alarm(), at(11 * SECOND));
+        assert_eq!(hand.next_alarm(), Some(at(11 * SECOND)));
         hand.advance(SECOND);
         // Waiting is no progress.
         poll_frame(&mut body);
-        assert_eq!(hand.next_alarm(), at(11 * SECOND));
-        hand.advance(9 * SECOND - NANO);
+        assert_eq!(hand.next_alarm(), Some(at(11 * SECOND)));
+        hand.advance(short_of(9 * SECOND));
         assert_eq!(in_flight(&traffic), 1);
         hand.advance(NANO);
         assert_eq!(in_flight(&traffic), 0, "{release:?}");
@@ -66,7 +66,7 @@ fn progress_moves_the_moment() {
     let (traffic, hand, mut body) =
         held(ReleaseOn::End, [data("one"), data("two"), Act::Wait, data("three"), data("four")]);
     for second in [0, 9, 18, 27] {
-        hand.advance_to(Instant::START.after(second * SECOND));
+        hand.advance_to(at(second * SECOND));
         assert_eq!(in_flight(&traffic), 1, "after {second} s");
         while poll_frame(&mut body) == Seen::Waits {}
     }
@@ -78,7 +78,7 @@ fn progress_moves_the_moment() {
 fn what_is_given_back_is_watched_no_more() {
     let (traffic, hand, mut body) = held(ReleaseOn::FirstFrame, [Act::Wait, data("one"), Act::Wait, data("two")]);
     poll_frame(&mut body);
-    assert_eq!((in_flight(&traffic), hand.next_alarm()), (1, at(AT_MOST)));
+    assert_eq!((in_flight(&traffic), hand.next_alarm()), (1, Some(at(AT_MOST))));
     for _ in 0..3 {
         poll_frame(&mut body);
         assert_eq!((in_flight(&traffic), hand.next_alarm()), (0, None));
@@ -106,7 +106,7 @@ fn a_body_of_one_frame_sets_no_timer() {
 fn a_watched_body_that_is_dropped_leaves_no_timer() {
     let (traffic, hand, mut body) = held(ReleaseOn::End, [data("one"), data("two")]);
     poll_frame(&mut body);
-    assert_eq!((in_flight(&traffic), hand.next_alarm()), (1, at(AT_MOST)));
+    assert_eq!((in_flight(&traffic), hand.next_alarm()), (1, Some(at(AT_MOST))));
     drop(body);
     assert_eq!((in_flight(&traffic), hand.next_alarm()), (0, None));
 }
@@ -210,7 +210,7 @@ async fn tokios_timer_gives_the_place_back() {
     poll_frame(&mut body);
     tokio::time::advance(9 * SECOND).await;
     poll_frame(&mut body);
-    tokio::time::advance(AT_MOST - milli).await;
+    tokio::time::advance(AT_MOST.saturating_sub(milli)).await;
     assert_eq!(in_flight(&traffic), 1, "the second frame moved the moment");
     // Tokio's timers are as fine as a millisecond.
     tokio::time::advance(2 * milli).await;
