@@ -1,6 +1,7 @@
 //! I-62: frames out are frames in, and the request counts for as long as the route says.
 
 use super::*;
+use std::panic::{self, AssertUnwindSafe};
 
 /// How an answer is read.
 #[derive(Clone, Copy, Debug)]
@@ -197,4 +198,63 @@ fn a_body_left_in_the_middle_says_nothing() {
         assert_eq!(told.outcomes(), [0, 0, 0, 1], "{polls} polls");
         assert_eq!((counts(&traffic), in_flight(&traffic)), ((0, 0), 0));
     }
+}
+
+/// I-62: An answer of ours has an empty body, and counts for nobody.
+#[test]
+fn an_answer_to_a_refusal_has_an_empty_body() {
+    let client =
+        service_fn(|_: Request<ReplayBody<Script>>| std::future::ready(Ok::<Response<Script>, _>(panic_if_called())));
+    let (traffic, _hand) = traffic(|route| route);
+    traffic.evacuate("us", SECOND).expect("a region of that name");
+    let request = || Request::new(Script::new([data("one")], Tells::Never));
+    let answers: [Result<Answer, Broken>; 2] = [
+        now(traffic.layers(Http).passthrough(client).answering().call(request())),
+        now(traffic.layers(Grpc).passthrough(client).answering().call(request())),
+    ];
+    for answer in answers {
+        let mut body = answer.expect("a refusal is an answer").into_body();
+        assert_eq!((says(&body), poll_frame(&mut body)), ((true, 0, Some(0)), Seen::Ended));
+        assert!(body.into_inner().is_none());
+        assert_eq!((in_flight(&traffic), counts(&traffic)), (0, (0, 0)));
+    }
+}
+
+fn panic_if_called() -> Response<Script> {
+    panic!("the request was refused")
+}
+
+/// I-33: A body, or a service, that panics gives its place back.
+#[test]
+fn what_panics_gives_its_place_back() {
+    struct Panics;
+    impl Body for Panics {
+        type Data = Bytes;
+        type Error = Broken;
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+            panic::panic_any("in mid-poll")
+        }
+    }
+
+    let (traffic, _hand) = traffic(|route| route);
+    let request = || Request::new(Script::new([], Tells::Early));
+    let panics =
+        service_fn(|_: Request<ReplayBody<Script>>| std::future::ready(Ok::<_, Broken>(Response::new(Panics))));
+    let mut body = now(traffic.layers(Http).passthrough(panics).call(request())).expect("an answer").into_body();
+    let polled = panic::catch_unwind(AssertUnwindSafe(|| {
+        assert_eq!(in_flight(&traffic), 1);
+        poll_frame(&mut body)
+    }));
+    assert_eq!(polled.err().and_then(|panic| panic.downcast_ref().copied()), Some("in mid-poll"));
+    drop(body);
+    assert_eq!(in_flight(&traffic), 0);
+
+    let panics = service_fn(|_: Request<ReplayBody<Script>>| {
+        poll_fn(|_| -> Poll<Result<Response<Script>, Broken>> { panic::panic_any("in mid-poll") })
+    });
+    let called = panic::catch_unwind(AssertUnwindSafe(|| {
+        now(traffic.layers(Http).passthrough(panics).call(request())).map(drop)
+    }));
+    assert!(called.is_err());
+    assert_eq!((in_flight(&traffic), endpoint(&traffic).waiting), (0, 0));
 }

@@ -12,6 +12,7 @@
 
 mod deadlines;
 mod frames;
+mod guards;
 mod outcomes;
 mod replay;
 mod stalled;

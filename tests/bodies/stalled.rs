@@ -221,3 +221,36 @@ async fn tokios_timer_gives_the_place_back() {
     drop(body);
     assert_eq!((in_flight(&traffic), counts(&traffic)), (0, (1, 1)));
 }
+
+/// I-37: A task that has had its share of polls watches all the same: what waits here is no task.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_has_had_its_share_keeps_its_place() {
+    let traffic = Traffic::single("api", |route| route.hold_at_most(AT_MOST)).expect("a sound table");
+    let script = Script::new([data("one"), data("two")], Tells::Never);
+    let mut body = answered(&traffic, false, &Response::new(()), &script).into_body();
+    poll_fn(|cx| {
+        while let Poll::Ready(share) = tokio::task::coop::poll_proceed(cx) {
+            share.made_progress();
+        }
+        Poll::Ready(())
+    })
+    .await;
+    assert!(!tokio::task::coop::has_budget_remaining());
+    poll_frame(&mut body);
+    assert_eq!(in_flight(&traffic), 1);
+    tokio::time::advance(AT_MOST + SECOND).await;
+    assert_eq!(in_flight(&traffic), 0);
+}
+
+/// Where there are no timers a body goes on, and holds its place to its end.
+#[test]
+fn outside_a_runtime_nothing_is_watched() {
+    let traffic = Traffic::single("api", |route| route.hold_at_most(NANO)).expect("a sound table");
+    let script = Script::new([Act::Wait, data("one"), Act::Wait, data("two")], Tells::Never);
+    let mut body = answered(&traffic, false, &Response::new(()), &script).into_body();
+    for _ in 0..4 {
+        poll_frame(&mut body);
+        assert_eq!(in_flight(&traffic), 1);
+    }
+    assert_eq!((poll_frame(&mut body), in_flight(&traffic)), (Seen::Ended, 0));
+}
