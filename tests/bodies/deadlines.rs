@@ -230,3 +230,98 @@ fn each_policy_has_its_own_deadline() {
         assert_eq!(timed_out.to_string(), format!("no answer within {seconds}s"));
     }
 }
+
+/// What happens to a request, besides its being polled.
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    Nothing,
+    Seconds(u64),
+    Ready(bool),
+    Answer(u64),
+}
+
+proptest! {
+    #![proptest_config(config(1000))]
+
+    /// I-49, I-33: Whatever happens in whatever order: nothing is handed over at or after the deadline, an answer that is there
+    /// is taken, and what is over by the deadline says which of the two it missed. Some steps do not poll.
+    #[test]
+    fn a_request_is_handed_over_and_answered_by_its_deadline_or_says_which_it_missed(
+        way in select(&WAYS[..]),
+        is_ready in any::<bool>(),
+        steps in vec((
+            prop_oneof![
+                Just(Happens::Nothing),
+                (0..3_u64).prop_map(Happens::Seconds),
+                any::<bool>().prop_map(Happens::Ready),
+                (0..2_u64).prop_map(Happens::Answer),
+            ],
+            any::<bool>(),
+        ), 0..10),
+    ) {
+        let (traffic, hand) = traffic(|route| route.deadline(DEADLINE));
+        let service = Slow::new(is_ready);
+        let mut future = way(&traffic, service.clone());
+        let mut calls = 0;
+        let mut second = 0;
+        for (happens, is_polled) in std::iter::once((Happens::Nothing, true)).chain(steps) {
+            match happens {
+                Happens::Nothing => {}
+                Happens::Seconds(seconds) => {
+                    second += seconds;
+                    hand.advance(seconds as u32 * SECOND);
+                }
+                Happens::Ready(is_ready) => service.is_ready.set(is_ready),
+                Happens::Answer(answer) => service.slot.set(Some(answer)),
+            }
+            if !is_polled {
+                continue;
+            }
+            let (is_late, answer) = (second >= DEADLINE.as_secs(), service.slot.get());
+            if !is_late && service.is_ready.get() {
+                calls = 1;
+            }
+            let expected = match answer {
+                Some(answer) if calls == 1 => Some(if answer == 0 { "failed" } else { "answered" }),
+                _ if is_late => Some(if calls == 1 { "timed out" } else { "refused" }),
+                _ => None,
+            };
+            let seen = match poll(future.as_mut()) {
+                Poll::Pending => None,
+                Poll::Ready(Ok(_)) => Some("answered"),
+                Poll::Ready(Err(Error::Inner(Broken))) => Some("failed"),
+                Poll::Ready(Err(Error::TimedOut(_))) => Some("timed out"),
+                Poll::Ready(Err(Error::Rejected(_))) => Some("refused"),
+            };
+            prop_assert_eq!(seen, expected);
+            prop_assert_eq!(service.calls.get(), calls);
+            prop_assert_eq!(in_flight(&traffic), u32::from(seen.is_none()));
+            let failed = matches!(seen, Some("failed" | "timed out"));
+            prop_assert_eq!(counts(&traffic), (u64::from(seen == Some("answered")), u64::from(failed)));
+            if seen.is_some() {
+                break;
+            }
+            prop_assert_eq!(hand.next_alarm(), Some(Instant::START.after(DEADLINE)));
+        }
+        drop(future);
+        prop_assert_eq!((in_flight(&traffic), hand.next_alarm()), (0, None));
+    }
+}
+
+/// I-49: On the machine's clock the timer is tokio's, and wakes the task that waits.
+#[tokio::test(start_paused = true)]
+async fn tokios_timer_ends_the_waiting() {
+    for way in WAYS {
+        for is_ready in [false, true] {
+            let traffic = Traffic::single("api", |route| route.deadline(DEADLINE)).expect("a sound table");
+            let began = traffic.now();
+            let error = way(&traffic, Slow::new(is_ready)).await.expect_err("nobody answers");
+            assert_eq!(matches!(error, Error::TimedOut(timed_out) if timed_out.after() == DEADLINE), is_ready);
+            assert_eq!(matches!(error, Error::Rejected(rejected) if rejected.reason() == Reason::Deadline), !is_ready);
+            let waited = traffic.now().since(began);
+            // Tokio's timers are as fine as a millisecond.
+            assert!((DEADLINE..=DEADLINE + Duration::from_millis(1)).contains(&waited), "{waited:?}");
+            assert_eq!((in_flight(&traffic), counts(&traffic)), (0, (0, u64::from(is_ready))));
+        }
+    }
+}
