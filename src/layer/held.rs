@@ -82,7 +82,8 @@ impl Held {
             place,
             to_first_frame: policy.release == ReleaseOn::FirstFrame,
             is_open: verdict == Verdict::AtEnd,
-            is_judged: false,
+            // A head that was a failure has been counted, and an end that fails too is no second one.
+            is_judged: verdict == Verdict::Known(Outcome::Failure),
             at_most: nanos(policy.hold_at_most),
             took: nanos(took),
             watched: None,
@@ -110,6 +111,10 @@ impl Held {
     /// From now on the body may stand still for so long.
     #[cold]
     fn watch(&mut self) {
+        if self.watched.as_ref().is_some_and(|watched| watched.watch.is_over()) {
+            // The timer gave the place back: there is nothing left to watch.
+            self.release();
+        }
         let clock = self.endpoint.clock();
         if self.place == Place::Free || self.at_most == u64::MAX || !clock.has_timers() {
             return;
@@ -181,6 +186,12 @@ struct Watch {
 }
 
 impl Watch {
+    /// Whether it was given back.
+    fn is_over(&self) -> bool {
+        // Relaxed: whoever gave it back has nothing else to tell.
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
     fn release(&self) {
         // Relaxed: exactly one takes the 1; the count it gives back is ordered by itself.
         if self.count.swap(0, Ordering::Relaxed) == 1 {

@@ -120,8 +120,10 @@
 //! of the endpoint; older, it is a timeout. Otherwise callers' own timeouts would hide a black hole.
 //!
 //! # Runtime
-//! Deadlines need tokio's timers, once an answer is waited for: a future that has to wait outside a tokio runtime panics,
-//! unless the route's deadline is [`Duration::MAX`](std::time::Duration::MAX) or the traffic's clock is moved by hand.
+//! Deadlines need tokio's timers, once an answer is waited for: a future that has to wait outside a tokio runtime, or in one
+//! without time (`enable_time`), panics, unless the route's deadline is [`Duration::MAX`](std::time::Duration::MAX) or the
+//! traffic's clock is moved by hand. A body of several frames needs them for `hold_at_most`; outside a runtime it goes
+//! unwatched, in one without time it panics.
 
 mod failover;
 mod held;

@@ -219,3 +219,12 @@ fn the_time_of_an_answer_is_that_to_its_head() {
         assert_eq!(told.took.load(Ordering::Relaxed), 2_000_000_000);
     }
 }
+
+/// I-62: A head that is a failure and a body that breaks are one failure: there was one request.
+#[test]
+fn a_failure_whose_body_breaks_is_one_failure() {
+    for (is_grpc, head) in [(false, head(500, HeaderMap::new())), (true, head(200, grpc_status("13")))] {
+        let body = Script::new([data("some"), Act::Fail], Tells::Never);
+        assert_says(is_grpc, &head, &body, Failure);
+    }
+}

@@ -11,7 +11,8 @@ fn late() -> TableSpec {
 }
 
 /// A client that never answers.
-fn silent() -> impl Service<Request<ReplayBody<Body>>, Response = Response<Body>, Error = BoxError, Future: Send> + Clone {
+fn silent() -> impl Service<Request<ReplayBody<Body>>, Response = Response<Body>, Error = BoxError, Future: Send> + Clone
+{
     service_fn(|_| pending())
 }
 

@@ -61,7 +61,10 @@ async fn requests_reach_the_endpoints_that_the_table_says() {
     }
     let answers = proxy.answers(10).await;
     assert_eq!((count(&answers, "a"), count(&answers, "b")), (5, 5), "round robin over two of equal weight");
-    assert_eq!([counts(&traffic, "a"), counts(&traffic, "b"), counts(&traffic, "c")], [[0, 5, 0], [0, 5, 0], [0, 3, 0]]);
+    assert_eq!(
+        [counts(&traffic, "a"), counts(&traffic, "b"), counts(&traffic, "c")],
+        [[0, 5, 0], [0, 5, 0], [0, 3, 0]]
+    );
 }
 
 #[tokio::test]
@@ -204,12 +207,13 @@ async fn a_publish_moves_every_new_request_and_a_rollback_moves_them_back() {
     assert_eq!(proxy.answers(2).await, ["a", "a"]);
     traffic.publish(shop(&[("us", &[("b", &b.address())])]).build().unwrap()).unwrap();
     assert_eq!(proxy.answers(2).await, ["b", "b"]);
-    traffic.edit(|spec| {
-        let endpoint = spec.cluster_mut("shop")?.region_mut("us")?.endpoint_mut("b")?;
-        endpoint.address = a.address();
-        Ok(())
-    })
-    .unwrap();
+    traffic
+        .edit(|spec| {
+            let endpoint = spec.cluster_mut("shop")?.region_mut("us")?.endpoint_mut("b")?;
+            endpoint.address = a.address();
+            Ok(())
+        })
+        .unwrap();
     assert_eq!(proxy.answers(2).await, ["a", "a"], "the same name at another address");
     traffic.rollback().unwrap();
     assert_eq!(proxy.answers(2).await, ["b", "b"]);

@@ -64,6 +64,27 @@ fn when_all_are_busy_it_waits_for_the_first() {
     assert_eq!(backends.delivered(), [(first, 1)]);
 }
 
+/// Who waits keeps the turn that it has where it waits: others are not asked again.
+#[test]
+fn who_waits_keeps_its_turn() {
+    let (traffic, _) = traffic(3);
+    let backends = Backends::new();
+    backends.set_all(&["a", "b", "c", "d"], &Readiness::Busy);
+    let mut waiting = call(&mut stack(&traffic, &backends), Letter(1));
+    assert!(waiting.poll().is_pending());
+    let status = traffic.status();
+    let waits_at = |name: &&str| {
+        status.clusters[0].regions[0].endpoints.iter().any(|one| one.name == **name && one.in_flight == 1)
+    };
+    let first = ["a", "b", "c"].into_iter().find(waits_at).expect("it waits in the first region");
+    let others: Vec<_> = ["a", "b", "c", "d"].into_iter().filter(|name| *name != first).collect();
+    backends.set_all(&others, &Readiness::Ready);
+    assert!(waiting.poll().is_pending());
+    backends.of(first).set_readiness(Readiness::Ready);
+    waiting.now().expect("it is free");
+    assert_eq!(backends.delivered(), [(first.to_owned(), 1)]);
+}
+
 /// A service that fails its readiness check is a failure of its endpoint, is dropped, and made anew for the next attempt.
 #[test]
 fn a_broken_service_is_passed_over_and_made_anew() {
