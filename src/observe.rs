@@ -17,7 +17,8 @@ use std::time::Duration;
 /// [`rejection`](Self::rejection) before any decision, or for each candidate that is asked a
 /// [`decision`](Self::decision), for at most one of them an [`attempt`](Self::attempt), and for each attempt one
 /// [`outcome`](Self::outcome). A request whose candidates all refused, or whose deadline passed while it waited for one,
-/// ends with a `rejection` too.
+/// ends with a `rejection` too; one that finds only broken services ends with its last `decision`, and so does one that is
+/// dropped before it is handed over.
 ///
 /// ```
 /// use contraflow::{Decision, Observer, Outcome, Snapshot, Traffic};
