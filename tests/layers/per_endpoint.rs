@@ -88,3 +88,25 @@ fn a_service_is_dropped_when_its_endpoint_is_gone() {
     assert!(!is_alive("a"), "a service that was made for one request went with it");
     assert_eq!(counts(&traffic).0, 0);
 }
+
+/// Who waits for an endpoint's service keeps its place in that service's queue, however often it is polled.
+#[test]
+fn who_waits_for_a_service_is_not_overtaken() {
+    let (clock, _hand) = Clock::manual();
+    let spec = TableSpec::new().cluster("post", |c| c.region("eu", |r| r.endpoint("a", "a:1")));
+    let table = spec.route("letters", |r| r.any().to("post")).build().expect("a sound table");
+    let traffic = Traffic::with_sources(table, clock, Entropy::seeded(1));
+    let backend = Letters::new(Step::Answer(1));
+    backend.once(Step::Hold(7));
+    let limited = tower::limit::ConcurrencyLimit::new(backend.clone(), 1);
+    let mut stack = traffic.layers(Plain::new(facts)).per_endpoint(move |_| limited.clone());
+    let [mut first, mut second, mut third] = [0, 1, 2].map(|number| call(&mut stack, Letter(number)));
+    assert!(first.poll().is_pending() && second.poll().is_pending() && third.poll().is_pending());
+    assert!(second.poll().is_pending(), "asked once more, and still the second");
+    backend.release();
+    first.now().expect("it was released");
+    assert!(third.poll().is_pending());
+    second.now().expect("its turn");
+    third.now().expect("its turn");
+    assert_eq!(backend.take_requests(), [Letter(0), Letter(1), Letter(2)]);
+}
