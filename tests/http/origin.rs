@@ -237,3 +237,13 @@ async fn a_candidate_with_a_good_address_is_asked_after_one_without() {
         }
     }
 }
+
+/// The version is each connection's own: a client would refuse to send a request of HTTP/2 over HTTP/1.
+#[tokio::test]
+async fn a_request_that_came_over_http_2_goes_on_over_http_1() {
+    let backend = Backend::named("a").await;
+    let mut request = request("/");
+    *request.version_mut() = Version::HTTP_2;
+    let answer = to_one(&backend.address()).http(client()).oneshot(request).await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::OK);
+}
