@@ -249,6 +249,16 @@ impl Pass {
         self.step = Step::Awaited;
     }
 
+    /// What the leaf says of the request itself.
+    #[inline]
+    pub(crate) fn admit(&self, said: Result<(), Reason>) -> Result<(), Rejected> {
+        said.map_err(|reason| {
+            let rejected = Rejected::new(reason);
+            self.tell_rejected(rejected);
+            rejected
+        })
+    }
+
     /// Tells observers of a refusal that came after the route was found.
     pub(crate) fn tell_rejected(&self, rejected: Rejected) {
         self.pin.shared().tell(|observer| observer.rejection(&self.pin, &rejected));

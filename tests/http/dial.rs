@@ -27,8 +27,10 @@ fn sharing(endpoints: &[(&str, &str, &str)]) -> TableSpec {
 #[tokio::test]
 async fn a_request_for_a_name_that_does_not_resolve_arrives_at_the_endpoints_address() {
     let (mut a, mut b) = (Backend::named("a").await, Backend::named("b").await);
-    let table =
-        sharing(&[("a", &a.address(), "a.shop.invalid"), ("b", &format!("http://{}/", b.address()), "b.shop.invalid:81")]);
+    let table = sharing(&[
+        ("a", &a.address(), "a.shop.invalid"),
+        ("b", &format!("http://{}/", b.address()), "b.shop.invalid:81"),
+    ]);
     let traffic = traffic(table);
     let origin = Origin::new().host(HostPolicy::Endpoint);
     let mut shop = traffic.layers(Http).origin(origin, dialling(&traffic));
@@ -70,8 +72,7 @@ async fn an_authority_that_no_endpoint_has_is_dialled_as_it_stands() {
 #[tokio::test]
 async fn two_endpoints_of_one_authority_and_different_addresses_are_an_error_that_names_them() {
     let (a, b) = (Backend::named("a").await, Backend::named("b").await);
-    let traffic =
-        traffic(sharing(&[("a", &a.address(), "shop.invalid"), ("b", &b.address(), "shop.invalid")]));
+    let traffic = traffic(sharing(&[("a", &a.address(), "shop.invalid"), ("b", &b.address(), "shop.invalid")]));
     let uri = "http://shop.invalid/x".parse::<Uri>().unwrap();
     let Err(error) = traffic.dial(HttpConnector::new()).oneshot(uri).await else { panic!("which of them?") };
     assert_eq!(

@@ -247,3 +247,22 @@ async fn a_request_that_came_over_http_2_goes_on_over_http_1() {
     let answer = to_one(&backend.address()).http(client()).oneshot(request).await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::OK);
 }
+
+/// A path that a prefix makes longer than a URI can be is refused, and not one byte sooner.
+#[tokio::test]
+async fn a_path_too_long_for_its_prefix_is_refused() {
+    let traffic = to_one("10.0.0.1:80");
+    let origin = || Origin::new().path_prefix("/v1").expect("a path");
+    let longest = 65_534;
+    for (length, path) in [(longest - 3, "taken"), (longest - 2, "refused"), (longest, "refused")] {
+        // Straight to the path: a whole URI of that length would not be parsed.
+        let text = format!("/{}", "a".repeat(length - 1));
+        let mut request = request("/");
+        *request.uri_mut() = text.parse().expect("a path");
+        let handed = handed(&traffic, origin(), request).await;
+        assert_eq!(handed.as_ref().err(), (path == "refused").then_some(&Reason::BadPath), "{length}");
+        if let Ok(handed) = handed {
+            assert_eq!(handed.uri.path().len(), length + 3);
+        }
+    }
+}

@@ -43,16 +43,17 @@ where
             return FailoverFuture::rejected(protocol, rejected);
         }
         let mut leaf = self.leaf.clone();
+        let request = protocol.seal(request);
+        if let Err(rejected) = pass.admit(leaf.admits(&request)) {
+            return FailoverFuture::rejected(protocol, rejected);
+        }
         match ready_now(&mut leaf, &pass) {
             Now::Ready => {
                 pass.send();
-                let future = leaf.call(protocol.seal(request), &Target::of(&pass));
+                let future = leaf.call(request, &Target::of(&pass));
                 FailoverFuture::calling(protocol, pass, future)
             }
-            Now::Later => {
-                let request = protocol.seal(request);
-                FailoverFuture::asking(protocol, pass, request, leaf)
-            }
+            Now::Later => FailoverFuture::asking(protocol, pass, request, leaf),
             Now::Broken(error) => FailoverFuture::broken(protocol, error),
         }
     }

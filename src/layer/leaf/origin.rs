@@ -10,6 +10,9 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
+/// Path and query of a URI are no longer than this, in bytes, in the `http` crate.
+const LONGEST: usize = u16::MAX as usize - 1;
+
 /// Sends all requests through one HTTP client, with the endpoint in their URI.
 ///
 /// The URI's authority becomes the endpoint's [`authority`](crate::table::Endpoint::authority), else its address, which then
@@ -89,6 +92,9 @@ impl Origin {
 
     /// Puts a path before every path: `/v1` makes `/users?page=2` into `/v1/users?page=2`. It costs an allocation a request.
     ///
+    /// A path that would become longer than a URI can be (65 534 bytes) is refused with [`Reason::BadPath`]; one that
+    /// [`map_attempt`](crate::layer::Stack::map_attempt) has made so long panics.
+    ///
     /// # Errors
     /// When it is no path that begins with a slash, or has a query. A slash at its end is dropped.
     pub fn path_prefix(mut self, prefix: &str) -> Result<Self, NotAPrefix> {
@@ -132,12 +138,15 @@ fn preserve_host<B>(request: &mut Request<B>, authority: Option<&Authority>) {
     }
 }
 
+/// What stands between a prefix and a path: something only before the `*` of OPTIONS.
+fn slash_before(path: &str) -> &'static str {
+    if path.starts_with('/') { "" } else { "/" }
+}
+
 #[cold]
 fn prefixed(prefix: &str, path: Option<&PathAndQuery>) -> PathAndQuery {
     let path = path.map_or("/", PathAndQuery::as_str);
-    // `*`, of OPTIONS, has nothing to put a prefix before.
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    format!("{prefix}{slash}{path}").parse().expect("a path before a path is a path")
+    format!("{prefix}{}{path}", slash_before(path)).parse().expect("a path before a path that was admitted is a path")
 }
 
 impl<S> Layer<S> for Origin {
@@ -157,6 +166,15 @@ where
     type Future = S::Future;
 
     const SHARED: bool = true;
+
+    /// A path that a prefix makes longer than a URI can be is refused.
+    #[inline]
+    fn admits(&self, request: &Request<B>) -> Result<(), Reason> {
+        let Some(prefix) = &self.origin.prefix else { return Ok(()) };
+        let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        let length = prefix.len() + slash_before(path).len() + path.len();
+        if length > LONGEST { Err(Reason::BadPath) } else { Ok(()) }
+    }
 
     #[inline]
     fn poll_ready(&mut self, target: &Target<'_>, cx: &mut Context<'_>) -> Poll<Result<(), NotReady<S::Error>>> {

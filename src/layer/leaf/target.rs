@@ -34,6 +34,16 @@ pub trait Leaf<R>: Clone {
     /// Whether all endpoints share one service, so that no other is ready when one is not.
     const SHARED: bool;
 
+    /// Whether a request can be sent at all, whichever endpoint it goes to. Default: yes.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    #[inline]
+    fn admits(&self, request: &R) -> Result<(), Reason> {
+        let _ = request;
+        Ok(())
+    }
+
     /// Whether the endpoint's service can take a request now.
     fn poll_ready(&mut self, target: &Target<'_>, cx: &mut Context<'_>) -> Poll<Result<(), NotReady<Self::Error>>>;
 
