@@ -43,12 +43,15 @@ async fn a_request_for_a_name_that_does_not_resolve_arrives_at_the_endpoints_add
     assert_eq!(a.seen().await.headers()["host"], "a.shop.invalid");
     assert_eq!(b.seen().await.headers()["host"], "b.shop.invalid:81");
     assert_eq!([counts(&traffic, "a"), counts(&traffic, "b")], [[0, 2, 0], [0, 2, 0]]);
+}
 
-    // The host that the request came with stays, too, if it is to.
+#[tokio::test]
+async fn the_host_that_a_request_came_with_arrives_at_the_endpoints_address_too() {
+    let mut a = Backend::named("a").await;
+    let traffic = to_authority(&a.address(), "a.shop.invalid");
     let mut request = get();
     request.headers_mut().insert("host", HeaderValue::from_static("shop.example"));
     traffic.http(dialling(&traffic)).oneshot(request).await.unwrap();
-    a.seen().await;
     assert_eq!(a.seen().await.headers()["host"], "shop.example");
 }
 

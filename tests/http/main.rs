@@ -21,8 +21,9 @@ use contraflow::error::{BoxError, Error, Reason, Rejected, TimedOut};
 use contraflow::layer::{HostPolicy, Origin};
 use contraflow::protocol::{Refusal, ReplayBody};
 use contraflow::table::{Endpoint, EndpointSpec, PathRules, ReleaseOn};
+use contraflow::time::{Clock, ManualClock};
 use contraflow::traffic::EndpointStatus;
-use contraflow::{Decision, Facts, Grpc, Http, Match, Pick, Plain, TableSpec, Traffic};
+use contraflow::{Decision, Entropy, Facts, Grpc, Http, Match, Pick, Plain, TableSpec, Traffic};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body as _, Frame};
@@ -68,10 +69,12 @@ fn full(text: impl Into<Bytes>) -> Body {
 }
 
 /// A body whose frames a test sends while it is read, and where it sends them.
-fn fed() -> (UnboundedSender<Result<Frame<Bytes>, BoxError>>, Body) {
+fn fed() -> (Feed, Body) {
     let (feed, frames) = unbounded_channel();
     (feed, Fed(frames).boxed())
 }
+
+type Feed = UnboundedSender<Result<Frame<Bytes>, BoxError>>;
 
 struct Fed(UnboundedReceiver<Result<Frame<Bytes>, BoxError>>);
 
@@ -210,8 +213,23 @@ impl Backend {
 
     /// The next request that came.
     async fn seen(&mut self) -> Request<Bytes> {
-        self.seen.recv().await.expect("a request")
+        next(&mut self.seen).await
     }
+}
+
+/// A server whose answers are fed by the test: where the frames of each go comes with its request.
+async fn fed_server(version: Version) -> (Server, UnboundedReceiver<Feed>) {
+    let (sender, feeds) = unbounded_channel();
+    let server = serve(version, move |_| {
+        let sender = sender.clone();
+        async move {
+            let (feed, body) = fed();
+            sender.send(feed).expect("the test waits for it");
+            Response::new(body)
+        }
+    })
+    .await;
+    (server, feeds)
 }
 
 /// One cluster `shop` of these regions, each with its endpoints by name and address, behind one route for everything.
@@ -224,6 +242,12 @@ fn shop(regions: &[(&str, &[(&str, &str)])]) -> TableSpec {
         })
     });
     cluster.route("all", |route| route.any().to("shop").pick(Pick::RoundRobin))
+}
+
+/// Traffic whose time is moved by hand.
+fn by_hand(spec: TableSpec) -> (Traffic, ManualClock) {
+    let (clock, hand) = Clock::manual();
+    (Traffic::with_sources(spec.build().expect("a sound table"), clock, Entropy::seeded(1)), hand)
 }
 
 fn traffic(spec: TableSpec) -> Traffic {
@@ -255,19 +279,41 @@ fn counts(traffic: &Traffic, name: &str) -> [u64; 3] {
     [in_flight.into(), successes, failures]
 }
 
-/// Lets everything else run until an endpoint's counts are these. Gives up after so many turns that nothing can be left to
-/// run: one takes about a microsecond, and a socket of this machine has delivered when its writer goes on.
-async fn until_counts(traffic: &Traffic, name: &str, wanted: [u64; 3]) {
-    let mut found = [0; 3];
-    for _ in 0..200_000 {
-        found = counts(traffic, name);
-        if found == wanted {
+/// So many turns of everything else that nothing can be left to run: one takes about a microsecond, and a socket of this
+/// machine has delivered when its writer goes on.
+const TURNS: usize = 200_000;
+
+/// Lets everything else run until this holds.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..TURNS {
+        if holds() {
             return;
         }
         yield_now().await;
     }
-    panic!("in flight, successes and failures of {name} are {found:?}, and never become {wanted:?}");
+    panic!("it never came to this: {what}");
 }
 
-const SECOND: Duration = Duration::from_secs(1);
+/// Lets everything else run until an endpoint's counts are these.
+async fn until_counts(traffic: &Traffic, name: &str, wanted: [u64; 3]) {
+    for _ in 0..TURNS {
+        if counts(traffic, name) == wanted {
+            return;
+        }
+        yield_now().await;
+    }
+    assert_eq!(counts(traffic, name), wanted, "in flight, successes and failures of {name} never come to this");
+}
+
+/// What comes when everything else has run.
+async fn next<T>(from: &mut UnboundedReceiver<T>) -> T {
+    let mut next = None;
+    until("something comes", || {
+        next = from.try_recv().ok();
+        next.is_some()
+    })
+    .await;
+    next.expect("it came")
+}
+
 const HOUR: Duration = Duration::from_secs(3600);

@@ -54,26 +54,19 @@ async fn the_target_of_a_request_arrives_byte_for_byte() {
     let proxy = Proxy::over(&traffic).await;
     for target in [
         "/",
-        "/%41%7e%7E",
+        "/?",
+        "/a?",
+        "/%41%7e%7E/%25%2541",
         "/a;v=1,2/b:c@d",
         "/!$&'()*+,=-._~",
-        "/a?",
         "/a?x=/../%2f%zz?&&+",
-        "/?",
         "/caf\u{e9}?\u{20ac}",
         "/a//b/./../c%2F%5c\\",
-        "/\"quoted\"",
-        "/{id}",
-        "/a|b^c`d",
-        "/[x]",
-        "/%25%2541",
+        "/\"quoted\"/{id}/[x]",
     ] {
         let head = format!("GET {target} HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n");
-        match &*raw(proxy.address, head.as_bytes()).await {
-            "HTTP/1.1 200 OK" => assert_eq!(lines.recv().await.unwrap(), format!("GET {target} HTTP/1.1")),
-            // The server in front of us takes it for no URI: then it is not ours to spell.
-            refused => assert_eq!(refused, "HTTP/1.1 400 Bad Request", "{target}"),
-        }
+        assert_eq!(raw(proxy.address, head.as_bytes()).await, "HTTP/1.1 200 OK", "{target}");
+        assert_eq!(next(&mut lines).await, format!("GET {target} HTTP/1.1"));
     }
     for (came_as, goes_as) in [
         ("GET http://shop.example/x?y HTTP/1.1", "GET /x?y HTTP/1.1"),
@@ -83,7 +76,7 @@ async fn the_target_of_a_request_arrives_byte_for_byte() {
     ] {
         let head = format!("{came_as}\r\nhost: shop.example\r\nconnection: close\r\n\r\n");
         assert_eq!(raw(proxy.address, head.as_bytes()).await, "HTTP/1.1 200 OK", "{came_as}");
-        assert_eq!(lines.recv().await.unwrap(), goes_as);
+        assert_eq!(next(&mut lines).await, goes_as);
     }
     assert!(lines.try_recv().is_err(), "and nothing else arrived");
 }

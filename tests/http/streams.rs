@@ -3,21 +3,6 @@
 use super::proxy::Proxy;
 use super::*;
 
-/// A server whose answers are fed by the test: where the frames of each go comes with its request.
-async fn fed_server() -> (Server, UnboundedReceiver<UnboundedSender<Result<Frame<Bytes>, BoxError>>>) {
-    let (sender, feeds) = unbounded_channel();
-    let server = serve(Version::HTTP_11, move |_| {
-        let sender = sender.clone();
-        async move {
-            let (feed, body) = fed();
-            sender.send(feed).expect("the test waits for it");
-            Response::new(body)
-        }
-    })
-    .await;
-    (server, feeds)
-}
-
 fn released(server: &Server, on: ReleaseOn) -> Traffic {
     traffic(shop(&[("us", &[("a", &server.address.to_string())])]).release(on))
 }
@@ -29,11 +14,11 @@ async fn download(proxy: &Proxy) -> Incoming {
 /// I-33.
 #[tokio::test]
 async fn a_request_is_in_flight_until_its_body_has_ended() {
-    let (server, mut feeds) = fed_server().await;
+    let (server, mut feeds) = fed_server(Version::HTTP_11).await;
     let traffic = released(&server, ReleaseOn::End);
     let proxy = Proxy::over(&traffic).await;
     let (mut one, mut other) = (download(&proxy).await, download(&proxy).await);
-    let (first, second) = (feeds.recv().await.unwrap(), feeds.recv().await.unwrap());
+    let (first, second) = (next(&mut feeds).await, next(&mut feeds).await);
 
     assert_eq!(counts(&traffic, "a"), [2, 2, 0], "judged by the head, and held until the end");
     assert_eq!(endpoint(&traffic, "a").waiting, 0, "nobody waits for a head");
@@ -51,11 +36,11 @@ async fn a_request_is_in_flight_until_its_body_has_ended() {
 /// I-33: whoever leaves gives back their place, and it is not the server's fault.
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_of_a_body_gives_its_place_back() {
-    let (server, mut feeds) = fed_server().await;
+    let (server, mut feeds) = fed_server(Version::HTTP_11).await;
     let traffic = released(&server, ReleaseOn::End);
     let proxy = Proxy::over(&traffic).await;
     let mut body = download(&proxy).await;
-    let feed = feeds.recv().await.unwrap();
+    let feed = next(&mut feeds).await;
     feed.send(data("some")).unwrap();
     assert_eq!(next_data(&mut body).await.as_deref(), Some("some"));
     assert_eq!(counts(&traffic, "a"), [1, 1, 0]);
@@ -66,31 +51,65 @@ async fn a_client_that_leaves_in_the_middle_of_a_body_gives_its_place_back() {
     feed.closed().await;
 }
 
-/// I-33, I-57: nobody has seen a head yet.
+/// I-33, I-57: a young one tells nothing, an old one that the server was slow.
 #[tokio::test]
-async fn a_client_that_leaves_before_the_head_gives_its_place_back_and_tells_nothing() {
-    let (listener, address) = listener().await;
-    let traffic = to_one(&address.to_string());
-    let proxy = Proxy::over(&traffic).await;
-    let request = proxy.request("/").body(empty()).unwrap();
-    let left = client().request(request);
-    let left = tokio::spawn(left);
-    until_counts(&traffic, "a", [1, 0, 0]).await;
-    assert_eq!(endpoint(&traffic, "a").waiting, 1);
+async fn a_client_that_leaves_before_the_head_gives_its_place_back_and_tells_how_long_it_waited() {
+    let (_listener, address) = listener().await;
+    for (waited, failures) in [(Duration::from_millis(999), 0), (Duration::from_secs(1), 1)] {
+        let (traffic, hand) = by_hand(shop(&[("us", &[("a", &address.to_string())])]));
+        let proxy = Proxy::over(&traffic).await;
+        let waiting = tokio::spawn(client().request(proxy.request("/").body(empty()).unwrap()));
+        until_counts(&traffic, "a", [1, 0, 0]).await;
+        assert_eq!(endpoint(&traffic, "a").waiting, 1);
 
-    left.abort();
-    until_counts(&traffic, "a", [0, 0, 0]).await;
-    drop(listener);
+        hand.advance(waited);
+        waiting.abort();
+        until_counts(&traffic, "a", [0, 0, failures]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_late_ends_the_request_and_a_body_that_is_slow_does_not() {
+    let (server, mut feeds) = fed_server(Version::HTTP_11).await;
+    let spec = shop(&[("us", &[("a", &server.address.to_string())])]).deadline(Duration::from_secs(2));
+    let (traffic, hand) = by_hand(spec);
+    let proxy = Proxy::over(&traffic).await;
+    let mut body = download(&proxy).await;
+    let feed = next(&mut feeds).await;
+    feed.send(data("some")).unwrap();
+    assert_eq!(next_data(&mut body).await.as_deref(), Some("some"));
+    hand.advance(Duration::from_secs(59));
+    assert_eq!(counts(&traffic, "a"), [1, 1, 0], "it may stand still for a minute");
+    feed.send(data("more")).unwrap();
+    assert_eq!(next_data(&mut body).await.as_deref(), Some("more"));
+    hand.advance(Duration::from_secs(59));
+    assert_eq!(counts(&traffic, "a"), [1, 1, 0], "and every part begins that anew");
+    hand.advance(Duration::from_secs(1));
+    assert_eq!(counts(&traffic, "a"), [0, 1, 0], "longer, and it no longer counts");
+    feed.send(data("and the rest")).unwrap();
+    drop(feed);
+    assert_eq!(text(body).await, "and the rest", "but it is not cut off");
+    assert_eq!(counts(&traffic, "a"), [0, 1, 0]);
+
+    let (_listener, address) = listener().await;
+    traffic
+        .publish(shop(&[("us", &[("b", &address.to_string())])]).deadline(Duration::from_secs(2)).build().unwrap())
+        .unwrap();
+    let waiting = tokio::spawn(client().request(proxy.request("/").body(empty()).unwrap()));
+    until_counts(&traffic, "b", [1, 0, 0]).await;
+    hand.advance(Duration::from_secs(2));
+    assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(counts(&traffic, "b"), [0, 0, 1]);
 }
 
 /// I-62: an error in the middle counts once.
 #[tokio::test]
 async fn a_body_that_the_server_breaks_is_one_failure() {
-    let (server, mut feeds) = fed_server().await;
+    let (server, mut feeds) = fed_server(Version::HTTP_11).await;
     let traffic = released(&server, ReleaseOn::End);
     let proxy = Proxy::over(&traffic).await;
     let mut body = download(&proxy).await;
-    let feed = feeds.recv().await.unwrap();
+    let feed = next(&mut feeds).await;
     feed.send(data("some")).unwrap();
     assert_eq!(next_data(&mut body).await.as_deref(), Some("some"));
 
@@ -101,11 +120,11 @@ async fn a_body_that_the_server_breaks_is_one_failure() {
 
 #[tokio::test]
 async fn a_request_that_is_released_at_the_head_is_not_in_flight_while_its_body_goes_on() {
-    let (server, mut feeds) = fed_server().await;
+    let (server, mut feeds) = fed_server(Version::HTTP_11).await;
     let traffic = released(&server, ReleaseOn::Head);
     let proxy = Proxy::over(&traffic).await;
     let mut body = download(&proxy).await;
-    let feed = feeds.recv().await.unwrap();
+    let feed = next(&mut feeds).await;
 
     assert_eq!(counts(&traffic, "a"), [0, 1, 0]);
     feed.send(data("some")).unwrap();
@@ -117,11 +136,11 @@ async fn a_request_that_is_released_at_the_head_is_not_in_flight_while_its_body_
 
 #[tokio::test]
 async fn a_request_that_is_released_at_the_first_frame_is_in_flight_until_then() {
-    let (server, mut feeds) = fed_server().await;
+    let (server, mut feeds) = fed_server(Version::HTTP_11).await;
     let traffic = released(&server, ReleaseOn::FirstFrame);
     let proxy = Proxy::over(&traffic).await;
     let mut body = download(&proxy).await;
-    let feed = feeds.recv().await.unwrap();
+    let feed = next(&mut feeds).await;
 
     assert_eq!(counts(&traffic, "a"), [1, 1, 0]);
     feed.send(data("some")).unwrap();
@@ -135,12 +154,12 @@ async fn a_request_that_is_released_at_the_first_frame_is_in_flight_until_then()
 /// I-33: what left the table serves on, and is forgotten when it has.
 #[tokio::test]
 async fn a_body_of_an_endpoint_that_left_the_table_goes_on_and_is_counted_as_draining() {
-    let (server, mut feeds) = fed_server().await;
+    let (server, mut feeds) = fed_server(Version::HTTP_11).await;
     let other = Backend::named("b").await;
     let traffic = released(&server, ReleaseOn::End);
     let proxy = Proxy::over(&traffic).await;
     let mut body = download(&proxy).await;
-    let feed = feeds.recv().await.unwrap();
+    let feed = next(&mut feeds).await;
 
     traffic.publish(shop(&[("us", &[("b", &other.address())])]).build().unwrap()).unwrap();
     assert_eq!(proxy.get("/").await, (StatusCode::OK, "b".into()));
@@ -150,11 +169,5 @@ async fn a_body_of_an_endpoint_that_left_the_table_goes_on_and_is_counted_as_dra
     assert_eq!(next_data(&mut body).await.as_deref(), Some("some"));
     drop(feed);
     assert_eq!(next_data(&mut body).await, None);
-    for _ in 0..100_000 {
-        if traffic.status().draining == 0 {
-            return;
-        }
-        yield_now().await;
-    }
-    panic!("the endpoint never drained");
+    until("drained", || traffic.status().draining == 0).await;
 }
