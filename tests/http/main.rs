@@ -3,6 +3,7 @@
 //! The other tests hold the parts to their rules with services that are functions. These ask whether what a user would
 //! put together works: an axum application as a reverse proxy, an API client, a gRPC service, a protocol of one's own. Nothing
 //! sleeps: what takes a while is waited for by letting everything else run until it is so.
+#![allow(clippy::unnecessary_wraps, reason = "items of streams are results")]
 #![allow(clippy::wildcard_imports, reason = "the parts share what they are written in terms of")]
 
 mod beside;
