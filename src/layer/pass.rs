@@ -127,10 +127,10 @@ impl Pass {
         self.shows = shows;
     }
 
-    /// The failover stage's choice for a request that comes from the route stage.
+    /// The failover stage's first choice, for a request of which the leaf has said whether it can be sent at all.
     #[inline]
-    pub(crate) fn choose_first(&mut self) -> Result<(), Rejected> {
-        let chosen = self.choose(&Passed::default());
+    pub(crate) fn choose_first(&mut self, admitted: Result<(), Reason>) -> Result<(), Rejected> {
+        let chosen = admitted.map_err(Rejected::new).and_then(|()| self.choose(&Passed::default()));
         if let Err(rejected) = &chosen {
             self.tell_rejected(*rejected);
         }
@@ -247,16 +247,6 @@ impl Pass {
     #[inline]
     pub(crate) fn wait(&mut self) {
         self.step = Step::Awaited;
-    }
-
-    /// What the leaf says of the request itself.
-    #[inline]
-    pub(crate) fn admit(&self, said: Result<(), Reason>) -> Result<(), Rejected> {
-        said.map_err(|reason| {
-            let rejected = Rejected::new(reason);
-            self.tell_rejected(rejected);
-            rejected
-        })
     }
 
     /// Tells observers of a refusal that came after the route was found.

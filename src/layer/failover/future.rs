@@ -61,50 +61,41 @@ impl<K, Q, L: Leaf<Q>> fmt::Debug for FailoverFuture<K, Q, L> {
     }
 }
 
-/// Whether a request can be handed over in `call`.
-pub(crate) enum Now<E> {
-    /// The service is there and ready.
-    Ready,
-    /// The future has to ask.
-    Later,
-    /// The service that all endpoints share is broken.
-    Broken(E),
-}
-
-/// Asks a service that all endpoints share whether it is ready. One that is an endpoint's own is asked, and made, in the
-/// future's poll.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "it is nothing for most services")]
-pub(crate) fn ready_now<Q, L: Leaf<Q>>(leaf: &mut L, pass: &Pass) -> Now<L::Error> {
-    if !L::SHARED {
-        return Now::Later;
-    }
-    // Nobody is to be woken: the future asks again if it has to wait.
-    match leaf.poll_ready(&Target::of(pass), &mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(())) => Now::Ready,
-        Poll::Ready(Err(NotReady::Broken(error))) => Now::Broken(error),
-        // An address that is no good now will not be in a moment.
-        Poll::Ready(Err(NotReady::Refused(_))) | Poll::Pending => Now::Later,
-    }
-}
-
 impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
-    /// The request is handed over.
+    /// The stage: chooses an endpoint, and hands the request over if that needs no waiting and no service to be made; else
+    /// the future has to ask.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the future is made in its place, not moved there")]
-    pub(crate) fn calling(protocol: K, pass: Pass, future: L::Future) -> Self {
-        FailoverFuture { state: State::Calling { future }, pass: Some(pass), timer: None, protocol }
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
+    pub(crate) fn start(protocol: K, mut pass: Pass, request: Q, leaf: &L) -> Self {
+        if let Err(rejected) = pass.choose_first(leaf.admits(&request)) {
+            return FailoverFuture::rejected(protocol, rejected);
+        }
+        let mut leaf = leaf.clone();
+        if L::SHARED {
+            // Nobody is to be woken: the future asks again if it has to wait.
+            match leaf.poll_ready(&Target::of(&pass), &mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(())) => {
+                    pass.send();
+                    let state = State::Calling { future: leaf.call(request, &Target::of(&pass)) };
+                    return FailoverFuture { state, pass: Some(pass), timer: None, protocol };
+                }
+                Poll::Ready(Err(NotReady::Broken(error))) => return FailoverFuture::broken(protocol, error),
+                // An address that is no good now will not be in a moment.
+                Poll::Ready(Err(NotReady::Refused(_))) | Poll::Pending => {}
+            }
+        }
+        FailoverFuture::asking(protocol, pass, request, leaf)
     }
 
     /// The request is ours until an endpoint can take it.
     #[inline]
-    pub(crate) fn asking(protocol: K, pass: Pass, request: Q, leaf: L) -> Self {
+    fn asking(protocol: K, pass: Pass, request: Q, leaf: L) -> Self {
         let asking = Some(Asking { request, leaf, wait: None });
         FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol }
     }
 
     #[cold]
-    pub(crate) fn broken(protocol: K, error: L::Error) -> Self {
+    fn broken(protocol: K, error: L::Error) -> Self {
         FailoverFuture { state: State::Broken { error: Some(error) }, pass: None, timer: None, protocol }
     }
 

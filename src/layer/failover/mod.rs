@@ -16,6 +16,5 @@ mod layer;
 mod service;
 
 pub use future::FailoverFuture;
-pub(crate) use future::{Now, ready_now};
 pub use layer::FailoverLayer;
 pub use service::FailoverService;

@@ -1,7 +1,7 @@
-use super::future::{FailoverFuture, Now, ready_now};
+use super::future::FailoverFuture;
 use crate::error::Error;
 use crate::layer::held::Held;
-use crate::layer::leaf::{Leaf, Target};
+use crate::layer::leaf::Leaf;
 use crate::layer::route::Routed;
 use crate::protocol::{Classify, Release, Replay};
 use std::task::{Context, Poll};
@@ -39,22 +39,7 @@ where
     fn call(&mut self, routed: Routed<R, K>) -> Self::Future {
         let Routed { request, mut pass, protocol } = routed;
         pass.shows_decision(self.shows_decision);
-        if let Err(rejected) = pass.choose_first() {
-            return FailoverFuture::rejected(protocol, rejected);
-        }
-        let mut leaf = self.leaf.clone();
         let request = protocol.seal(request);
-        if let Err(rejected) = pass.admit(leaf.admits(&request)) {
-            return FailoverFuture::rejected(protocol, rejected);
-        }
-        match ready_now(&mut leaf, &pass) {
-            Now::Ready => {
-                pass.send();
-                let future = leaf.call(request, &Target::of(&pass));
-                FailoverFuture::calling(protocol, pass, future)
-            }
-            Now::Later => FailoverFuture::asking(protocol, pass, request, leaf),
-            Now::Broken(error) => FailoverFuture::broken(protocol, error),
-        }
+        FailoverFuture::start(protocol, pass, request, &self.leaf)
     }
 }

@@ -2,7 +2,7 @@ use super::answering::Answering;
 use super::boxed::Boxed;
 use super::map_attempt::MapAttempt;
 use crate::error::Error;
-use crate::layer::failover::{FailoverFuture, Now, ready_now};
+use crate::layer::failover::FailoverFuture;
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, Target};
 use crate::layer::pass::Pass;
@@ -112,22 +112,7 @@ where
             Err(rejected) => return FailoverFuture::rejected(self.protocol.clone(), rejected),
         };
         pass.shows_decision(self.shows_decision);
-        if let Err(rejected) = pass.choose_first() {
-            return FailoverFuture::rejected(self.protocol.clone(), rejected);
-        }
-        let (protocol, mut leaf) = (self.protocol.clone(), self.leaf.clone());
-        let request = protocol.seal(request);
-        if let Err(rejected) = pass.admit(leaf.admits(&request)) {
-            return FailoverFuture::rejected(protocol, rejected);
-        }
-        match ready_now(&mut leaf, &pass) {
-            Now::Ready => {
-                pass.send();
-                let future = leaf.call(request, &Target::of(&pass));
-                FailoverFuture::calling(protocol, pass, future)
-            }
-            Now::Later => FailoverFuture::asking(protocol, pass, request, leaf),
-            Now::Broken(error) => FailoverFuture::broken(protocol, error),
-        }
+        let request = self.protocol.seal(request);
+        FailoverFuture::start(self.protocol.clone(), pass, request, &self.leaf)
     }
 }
