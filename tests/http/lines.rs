@@ -120,6 +120,44 @@ async fn requests_of_a_type_of_ones_own_go_where_the_table_says() {
     );
 }
 
+/// A service belongs to an endpoint's identity, and the address is a part of it.
+#[tokio::test]
+async fn an_endpoint_that_moved_gets_a_new_service_and_one_that_stayed_keeps_its_own() {
+    let (a, b, elsewhere) = (store("a").await, store("b").await, store("elsewhere").await);
+    let traffic = traffic(shop(&[("us", &[("a", &a.address.to_string())]), ("eu", &[("b", &b.address.to_string())])]));
+    let (sender, mut made) = unbounded_channel();
+    let stack = traffic.layers(Plain::new(facts)).per_endpoint(move |endpoint| {
+        sender.send(endpoint.address().to_owned()).expect("the test counts them");
+        connect(endpoint)
+    });
+    let mut answered = BTreeSet::new();
+    for moved in [false, true] {
+        if moved {
+            let address = elsewhere.address.to_string();
+            let change = |spec: &mut TableSpec| {
+                let region = spec.cluster_mut("shop")?.region_mut("us")?;
+                region.weight = 2;
+                region.endpoint_mut("a")?.address = address.clone();
+                Ok(())
+            };
+            traffic.edit(change).unwrap();
+        }
+        for _ in 0..60 {
+            answered.insert((moved, stack.clone().oneshot(get("x")).await.unwrap().from));
+        }
+    }
+    let by = |moved, name: &str| (moved, name.to_owned());
+    assert_eq!(answered, BTreeSet::from([by(false, "a"), by(false, "b"), by(true, "b"), by(true, "elsewhere")]));
+    drop(stack);
+    let mut addresses = BTreeSet::new();
+    let mut count = 0;
+    while let Some(address) = made.recv().await {
+        addresses.insert(address);
+        count += 1;
+    }
+    assert_eq!((addresses.len(), count), (3, 3), "each address once");
+}
+
 /// I-10, over services: one key stays with one server, and two tables agree on it.
 #[tokio::test]
 async fn a_key_stays_with_one_server() {

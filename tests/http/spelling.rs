@@ -88,15 +88,19 @@ fn config() -> Config {
     }
 }
 
-/// Paths of pieces that have been used to walk around matches.
+/// Paths of what has been used to walk around matches.
 fn paths() -> impl Strategy<Value = String> {
-    let pieces = select(vec![
-        "/", "//", "/admin", "admin", "/Admin", "/adm", "in", "%61", "%41", "/%61dmin", "adm%69n", "%2f", "%2F", "%5c",
-        "\\", ".", "..", "/./", "/../", "%2e", "%2E%2e", ";", ";x=1", "..;", "/static", "a", "b", "~", "%7e", "%25",
-        "%2561", "%20", "+", "%3f", "%23", "%c3%a9", "\u{e9}", "%ff", "%00", "%0a", "%", "%zz", "\"", "{", "*", ":",
-        "@", "%3A",
-    ]);
-    vec(pieces, 0..8).prop_map(|pieces| format!("/{}", pieces.concat()))
+    let guarded = ["admin", "%61dmin", "adm%69n", "admin;x=1", "Admin", "admi", "admin%20", "%2561dmin"];
+    let others = ["", "a", "static", "b;v=1", "~", "%7e", "%C3%A9", "\u{e9}", "%ff", "%3A", "a+b", "\"{}\"", "@:*"];
+    let odd = [".", "..", "%2e", "%2E%2e", ".%2e", "..;", "..;x=1", ".;", "%00", "%zz", "%"];
+    let segments = prop_oneof![4 => select(guarded.to_vec()), 2 => select(others.to_vec()), 1 => select(odd.to_vec())];
+    let between =
+        prop_oneof![8 => Just("/"), 1 => select(vec!["//", "\\", "%2f", "%2F", "%5c", "/./", "/../", "/..;/"])];
+    let begin =
+        prop_oneof![8 => Just("/"), 1 => select(vec!["//", "/a/../", "/a/..;/", "/a\\..\\", "/a%2f../", "/a/%2e%2e/"])];
+    (begin, segments.clone(), vec((between, segments), 0..3)).prop_map(|(begin, first, rest)| {
+        rest.into_iter().fold(format!("{begin}{first}"), |path, (between, segment)| path + between + segment)
+    })
 }
 
 fn queries() -> impl Strategy<Value = String> {
