@@ -17,7 +17,8 @@
 //!   that service is ready, or at its deadline. It is never sent there.
 //! - A connection that was upgraded (101, CONNECT) does not count as in flight: its response has ended with its head.
 //! - [`Origin`](crate::layer::Origin) over one client tells endpoints apart by authority: endpoints that share one share the
-//!   client's connections. Over HTTP/2 the authority of the URI is what the server sees, whatever the `Host` policy.
+//!   client's connections, and one that moves under its authority keeps those that the client has. Over HTTP/2 the server
+//!   sees the URI's authority, which is the endpoint's, and the `Host` header beside it.
 //! - With the request's own `Host` to preserve and only the URI to take it from, a header is made: one allocation. A path
 //!   prefix costs one too.
 //! - Observers are told in the request's own task. Two that publish at once may be told of in either order.

@@ -374,14 +374,15 @@ fn compile_region(spec: &RegionSpec, picks: &Prepared, seed: u64) -> Region {
 /// What stands for an endpoint in a URI: its authority, else its address if that is a host with an optional port.
 fn origin(endpoint: &EndpointSpec) -> Option<OriginParts> {
     let address = endpoint.address.as_str();
-    let (scheme, address) = match address.split_once("://") {
-        Some(("http", rest)) => (Some(Scheme::HTTP), rest),
-        Some(("https", rest)) => (Some(Scheme::HTTPS), rest),
-        Some(_) => return None,
-        None => (None, address),
+    let (scheme, host) = match address.split_once("://") {
+        Some((scheme, host)) if scheme.eq_ignore_ascii_case("http") => (Some(Scheme::HTTP), Some(host)),
+        Some((scheme, host)) if scheme.eq_ignore_ascii_case("https") => (Some(Scheme::HTTPS), Some(host)),
+        // Something that only a connector understands.
+        Some(_) => (None, None),
+        None => (None, Some(address)),
     };
-    let address = address.strip_suffix('/').unwrap_or(address);
-    let authority = endpoint.authority.as_deref().unwrap_or(address);
+    let host = host.map(|host| host.strip_suffix('/').unwrap_or(host));
+    let authority = endpoint.authority.as_deref().or(host)?;
     let is_host = normal_host(authority).is_ok();
     is_host.then(|| authority.parse().ok()).flatten().map(|authority| OriginParts::new(scheme, authority))
 }

@@ -266,3 +266,38 @@ async fn a_path_too_long_for_its_prefix_is_refused() {
         }
     }
 }
+
+/// I-66: over HTTP/2 the authority stands for the host, and a request that names two is refused by this very crate.
+#[tokio::test]
+async fn what_one_proxy_forwards_over_http_2_by_the_endpoints_name_another_takes() {
+    let mut a = Backend::of(Version::HTTP_2, "a").await;
+    let traffic = to_one(&a.address());
+    let origin = Origin::new().host(HostPolicy::Endpoint);
+    traffic.layers(Http).origin(origin, http2_client()).oneshot(request("http://shop.example/x")).await.unwrap();
+    let came = a.seen().await;
+    let facts = Facts::http(&came).map(|facts| facts.host().map(String::from));
+    assert!(facts.is_ok(), "{facts:?}: {} and {:?}", came.uri(), came.headers());
+}
+
+/// The address is an opaque text where there is an authority.
+#[tokio::test]
+async fn an_authority_is_enough_whatever_the_address() {
+    for address in ["unix:///run/a.sock", "ftp://a"] {
+        let there = handed(&to_authority(address, "a.example"), Origin::new(), request("/x")).await;
+        assert_eq!(there.map(|there| there.uri()), Ok("http://a.example/x".into()), "{address}");
+    }
+}
+
+#[test]
+fn a_prefix_with_a_fragment_is_no_path() {
+    assert!(Origin::new().path_prefix("/v1#x").is_err());
+}
+
+/// RFC 9110, 9.3.7: it asks for the server, not for something below a path.
+#[tokio::test]
+async fn options_of_the_server_get_no_prefix() {
+    let mut asterisk = request("*");
+    *asterisk.method_mut() = Method::OPTIONS;
+    let there = handed(&to_one("a.example"), Origin::new().path_prefix("/v1").unwrap(), asterisk).await.unwrap();
+    assert_eq!(there.uri.path(), "*");
+}

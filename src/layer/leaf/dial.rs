@@ -27,6 +27,10 @@ impl Traffic {
     /// [`tls_name`](Self::tls_name) tells it to the TLS connector's resolver of server names. An authority that no
     /// endpoint has is dialled as it stands.
     ///
+    /// A client keeps connections by authority, and does not hear that an address has changed: those that it has go on to
+    /// the old one until they close. An endpoint that moves gets another authority with its address, or a client of its
+    /// own by [`per_endpoint`](crate::layer::Layers::per_endpoint).
+    ///
     /// ```
     /// use contraflow::{TableSpec, Traffic};
     /// use hyper_util::client::legacy::{Client, connect::HttpConnector};

@@ -39,7 +39,10 @@ pub struct Origin {
     prefix: Option<Arc<str>>,
 }
 
-/// Which `Host` the endpoint is sent. Over HTTP/2 there is none, and the authority of the URI stands for it.
+/// Which `Host` the endpoint is sent.
+///
+/// A client that speaks HTTP/2 sends the authority of the URI, which is the endpoint's, and this header beside it. A server
+/// that compares the two refuses the request unless they agree: to such servers goes [`Endpoint`](Self::Endpoint).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HostPolicy {
     /// The one the request came with: its header, else its URI's authority. Default, as in Envoy, Traefik and Caddy; a header
@@ -54,7 +57,7 @@ pub enum HostPolicy {
 
 /// A text that is no path prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no path prefix: it has to begin with a slash and have no query")]
+#[error("{text:?} is no path prefix: it has to begin with a slash, and have no query and no fragment")]
 pub struct NotAPrefix {
     text: String,
 }
@@ -96,9 +99,10 @@ impl Origin {
     /// [`map_attempt`](crate::layer::Stack::map_attempt) has made so long panics.
     ///
     /// # Errors
-    /// When it is no path that begins with a slash, or has a query. A slash at its end is dropped.
+    /// When it is no path that begins with a slash, or has a query or a fragment. A slash at its end is dropped.
     pub fn path_prefix(mut self, prefix: &str) -> Result<Self, NotAPrefix> {
-        let is_path = |parsed: &PathAndQuery| prefix.starts_with('/') && parsed.as_str() == parsed.path();
+        // A fragment is parsed and left out, a query is not part of the path: then it is not the whole text.
+        let is_path = |parsed: &PathAndQuery| prefix.starts_with('/') && parsed.path() == prefix;
         let parsed = prefix.parse().ok().filter(is_path).ok_or_else(|| NotAPrefix { text: prefix.into() })?;
         let path = parsed.path().trim_end_matches('/');
         self.prefix = (!path.is_empty()).then(|| path.into());
@@ -116,12 +120,12 @@ impl Origin {
             HostPolicy::Endpoint => _ = request.headers_mut().insert(HOST, origin.host.clone()),
             HostPolicy::Fixed(host) => _ = request.headers_mut().insert(HOST, host.clone()),
         }
-        if let Some(prefix) = &self.prefix {
-            parts.path_and_query = Some(prefixed(prefix, parts.path_and_query.as_ref()));
-        } else if parts.path_and_query.is_none() {
-            // The target of a CONNECT; every other has a path.
-            parts.path_and_query = Some(PathAndQuery::from_static("/"));
-        }
+        // The target of a CONNECT has no path; every other has.
+        let path = parts.path_and_query.take().unwrap_or(PathAndQuery::from_static("/"));
+        parts.path_and_query = Some(match &self.prefix {
+            Some(prefix) if takes_prefix(&path) => prefixed(prefix, &path),
+            _ => path,
+        });
         // The version is each connection's own (RFC 9110, 2.5); a client refuses one that its connection does not speak.
         *request.version_mut() = Version::HTTP_11;
         *request.uri_mut() = Uri::from_parts(parts).expect("scheme, authority and path make a URI");
@@ -138,15 +142,14 @@ fn preserve_host<B>(request: &mut Request<B>, authority: Option<&Authority>) {
     }
 }
 
-/// What stands between a prefix and a path: something only before the `*` of OPTIONS.
-fn slash_before(path: &str) -> &'static str {
-    if path.starts_with('/') { "" } else { "/" }
+/// Whether it is a path: the `*` of OPTIONS asks for the server, not for something below a path (RFC 9110, 9.3.7).
+fn takes_prefix(path: &PathAndQuery) -> bool {
+    path.path().starts_with('/')
 }
 
 #[cold]
-fn prefixed(prefix: &str, path: Option<&PathAndQuery>) -> PathAndQuery {
-    let path = path.map_or("/", PathAndQuery::as_str);
-    format!("{prefix}{}{path}", slash_before(path)).parse().expect("a path before a path that was admitted is a path")
+fn prefixed(prefix: &str, path: &PathAndQuery) -> PathAndQuery {
+    format!("{prefix}{path}").parse().expect("a path before a path that was admitted is a path")
 }
 
 impl<S> Layer<S> for Origin {
@@ -171,8 +174,9 @@ where
     #[inline]
     fn admits(&self, request: &Request<B>) -> Result<(), Reason> {
         let Some(prefix) = &self.origin.prefix else { return Ok(()) };
-        let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-        let length = prefix.len() + slash_before(path).len() + path.len();
+        let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+        // The slash of a path that is left out, before a query or at all, is written.
+        let length = prefix.len() + path.len() + usize::from(!path.starts_with('/'));
         if length > LONGEST { Err(Reason::BadPath) } else { Ok(()) }
     }
 
