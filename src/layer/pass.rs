@@ -28,7 +28,7 @@ pub(crate) struct Pass {
     digest: Digest,
     draws: Draws,
     deadline: Instant,
-    /// When the request began, and from the hand-over on, when that was.
+    /// When the request began, and once its endpoint has it, when the endpoint's time began.
     began: Instant,
     region: u32,
     endpoint: u32,
@@ -240,13 +240,18 @@ impl Pass {
         }
         self.began = now;
         self.send();
+        self.step = Step::Awaited;
         Ok(())
     }
 
-    /// The answer is being waited for.
+    /// The answer is not there at once. If the request was handed over in the call, which may be long ago, the endpoint's
+    /// time begins now: until somebody polled for the answer it could do nothing.
     #[inline]
     pub(crate) fn wait(&mut self) {
-        self.step = Step::Awaited;
+        if self.step == Step::Sent {
+            self.began = self.pin.now();
+            self.step = Step::Awaited;
+        }
     }
 
     /// Tells observers of a refusal that came after the route was found.

@@ -9,6 +9,7 @@
 mod alike;
 mod candidates;
 mod contract;
+mod findings;
 mod given_back;
 mod observed;
 mod per_endpoint;

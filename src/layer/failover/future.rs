@@ -133,7 +133,6 @@ where
                 }
                 StateProj::Calling { future } => {
                     let Some(pass) = me.pass.as_mut() else { unpolled() };
-                    pass.wait();
                     // The answer first: one that is there in time is not refused because the timer is, too.
                     if let Poll::Ready(answer) = future.poll(cx) {
                         let verdict = me.protocol.classify(answer.as_ref());
@@ -146,6 +145,7 @@ where
                         *me.pass = None;
                         return Poll::Ready(deliver(me.protocol, answer, held, shown));
                     }
+                    pass.wait();
                     if !pass.is_timed_out(me.timer, cx) {
                         return Poll::Pending;
                     }

@@ -27,7 +27,14 @@ pub struct PerEndpoint<F, S> {
     shared: Arc<Shared<F, S>>,
     /// The service that was last asked whether it is ready, and the place of its endpoint. It keeps its turn there while
     /// the request waits.
-    asked: Option<([u32; 3], Made<S>)>,
+    asked: Option<Asked<S>>,
+}
+
+struct Asked<S> {
+    place: [u32; 3],
+    made: Made<S>,
+    /// None for a service that was made for one request.
+    slot: Option<Arc<Slot<S>>>,
 }
 
 struct Shared<F, S> {
@@ -94,14 +101,18 @@ impl<F, S> fmt::Debug for PerEndpoint<F, S> {
 
 impl<F: Fn(&Endpoint) -> S, S: Clone> Shared<F, S> {
     /// The service of an endpoint.
-    fn service(&self, target: &Target<'_>) -> Made<S> {
+    fn service(&self, target: &Target<'_>) -> Asked<S> {
         let slot = self.slots.load().get(target).cloned();
-        let Some(slot) = slot.or_else(|| self.slot_elsewhere(target)) else {
+        let slot = slot.or_else(|| self.slot_elsewhere(target));
+        let made = match &slot {
+            Some(slot) => {
+                let made = Option::clone(&slot.made.load());
+                made.unwrap_or_else(|| self.make_for(slot, target))
+            }
             // The endpoint is gone, and whoever asks has not heard of it.
-            return Made { service: (self.make)(target.endpoint()), number: 0 };
+            None => Made { service: (self.make)(target.endpoint()), number: 0 },
         };
-        let made = Option::clone(&slot.made.load());
-        made.unwrap_or_else(|| self.make_for(&slot, target))
+        Asked { place: target.place(), made, slot }
     }
 
     #[cold]
@@ -136,17 +147,6 @@ impl<F: Fn(&Endpoint) -> S, S: Clone> Shared<F, S> {
         drop(changing);
         drop((slots, old));
         slot
-    }
-
-    /// Drops a service that is broken, unless another stands in its place already.
-    #[cold]
-    fn forget(&self, broken: &Made<S>, target: &Target<'_>) {
-        let Some(slot) = self.slots.load().get(target).cloned() else { return };
-        let making = slot.making.lock();
-        let old = slot.holds(broken.number).then(|| slot.made.swap(Arc::new(None)));
-        // After the lock is free: dropping a service may do anything.
-        drop(making);
-        drop(old);
     }
 }
 
@@ -202,10 +202,18 @@ impl<S> Slot<S> {
         }
     }
 
-    /// Whether the service in it is that one.
-    fn holds(&self, number: u64) -> bool {
-        let made: &Option<Made<S>> = &self.made.load();
-        made.as_ref().is_some_and(|made| made.number == number)
+    /// Drops a service that is broken, unless another stands in its place already.
+    #[cold]
+    fn forget(&self, broken: &Made<S>) {
+        let making = self.making.lock();
+        let holds_it = {
+            let made: &Option<Made<S>> = &self.made.load();
+            made.as_ref().is_some_and(|made| made.number == broken.number)
+        };
+        let old = holds_it.then(|| self.made.swap(Arc::new(None)));
+        // After the lock is free: dropping a service may do anything.
+        drop(making);
+        drop(old);
     }
 
     /// Whether it is the slot of this endpoint as this table describes it.
@@ -231,20 +239,21 @@ where
     #[inline]
     fn poll_ready(&mut self, target: &Target<'_>, cx: &mut Context<'_>) -> Poll<Result<(), NotReady<S::Error>>> {
         let asked = match &mut self.asked {
-            Some((place, asked)) if *place == target.place() => asked,
-            asked => &mut asked.insert((target.place(), self.shared.service(target))).1,
+            Some(asked) if asked.place == target.place() => asked,
+            asked => asked.insert(self.shared.service(target)),
         };
-        let said = asked.service.poll_ready(cx);
-        if matches!(said, Poll::Ready(Err(_))) {
-            self.shared.forget(asked, target);
-            self.asked = None;
+        let said = asked.made.service.poll_ready(cx);
+        if matches!(said, Poll::Ready(Err(_)))
+            && let Some(Asked { made, slot: Some(slot), .. }) = self.asked.take()
+        {
+            slot.forget(&made);
         }
         said.map_err(NotReady::Broken)
     }
 
     #[inline]
     fn call(&mut self, request: R, _: &Target<'_>) -> S::Future {
-        let (_, asked) = self.asked.as_mut().expect("a leaf is called after it was ready");
-        asked.service.call(request)
+        let asked = self.asked.as_mut().expect("a leaf is called after it was ready");
+        asked.made.service.call(request)
     }
 }

@@ -13,7 +13,7 @@ use tower_service::Service;
 pub struct Answering<S, K> {
     stack: S,
     protocol: K,
-    /// Why the stack was not ready, which is the answer of the next call.
+    /// Why the stack failed its readiness check: it is not asked again, and this is the answer to every call.
     refusal: Option<Refusal>,
 }
 
@@ -33,7 +33,7 @@ impl<S, K> Answering<S, K> {
     /// The same with an answer for what the service fails with, too: 502 in HTTP, `UNAVAILABLE` in gRPC. For routers that
     /// want no errors; what the error was is known to the [`Observer`](crate::Observer) only as a failure.
     pub fn infallible(self) -> Infallibly<S, K> {
-        Infallibly { answering: self, is_broken: false }
+        Infallibly { answering: self }
     }
 
     /// Compiles only if this is a service for requests of type `R`, and says what is missing if it is not.
@@ -57,19 +57,22 @@ where
     /// Our stacks are always ready; one by hand is as ready as what stands in it.
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
-        self.refusal = match ready!(self.stack.poll_ready(cx)) {
-            Ok(()) => None,
-            Err(Error::Rejected(rejected)) => Some(Refusal::Rejected(rejected)),
-            Err(Error::TimedOut(timed_out)) => Some(Refusal::TimedOut(timed_out)),
+        if self.refusal.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        match ready!(self.stack.poll_ready(cx)) {
+            Ok(()) => {}
+            Err(Error::Rejected(rejected)) => self.refusal = Some(Refusal::Rejected(rejected)),
+            Err(Error::TimedOut(timed_out)) => self.refusal = Some(Refusal::TimedOut(timed_out)),
             Err(Error::Inner(error)) => return Poll::Ready(Err(error)),
-        };
+        }
         Poll::Ready(Ok(()))
     }
 
     #[inline]
     fn call(&mut self, request: R) -> Self::Future {
         let protocol = self.protocol.clone();
-        if let Some(refusal) = self.refusal.take() {
+        if let Some(refusal) = self.refusal {
             return AnswerFuture { future: None, refusal: Some(refusal), protocol };
         }
         AnswerFuture { future: Some(self.stack.call(request)), refusal: None, protocol }
@@ -117,18 +120,9 @@ where
 }
 
 /// A stack that answers everything: see [`Answering::infallible`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Infallibly<S, K> {
     answering: Answering<S, K>,
-    /// It failed its readiness check, and is not called any more.
-    is_broken: bool,
-}
-
-impl<S: Clone, K: Clone> Clone for Infallibly<S, K> {
-    /// The same, not asked yet whether it is ready.
-    fn clone(&self) -> Self {
-        Infallibly { answering: self.answering.clone(), is_broken: false }
-    }
 }
 
 impl<R, S, K, E> Service<R> for Infallibly<S, K>
@@ -143,17 +137,14 @@ where
     /// As [`Answering`]; one that is broken is ready, and answers so.
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        if !self.is_broken {
-            self.is_broken = ready!(self.answering.poll_ready(cx)).is_err();
+        if ready!(self.answering.poll_ready(cx)).is_err() {
+            self.answering.refusal = Some(Refusal::Failed);
         }
         Poll::Ready(Ok(()))
     }
 
     #[inline]
     fn call(&mut self, request: R) -> Self::Future {
-        if self.is_broken {
-            self.answering.refusal = Some(Refusal::Failed);
-        }
         InfalliblyFuture { future: self.answering.call(request) }
     }
 }

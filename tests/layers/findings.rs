@@ -1,0 +1,64 @@
+//! What was once wrong: services that break, and callers that come late.
+
+use super::*;
+
+/// A broken service is dropped also when the request that finds it has an older table pinned.
+#[test]
+fn a_service_that_an_older_request_finds_broken_is_made_anew() {
+    let (clock, _hand) = Clock::manual();
+    let spec = TableSpec::new().cluster("post", |c| c.region("eu", |r| r.endpoint("a", "a:1")));
+    let table = spec.route("letters", |r| r.any().to("post")).build().expect("a sound table");
+    let traffic = Traffic::with_sources(table.clone(), clock, Entropy::seeded(1));
+    let backends = Backends::new();
+    let mut stack = traffic.layers(Plain::new(facts)).per_endpoint(backends.make());
+    assert_eq!(call(&mut stack, Letter(0)).now(), Ok(1));
+    let older = call(&mut stack, Letter(1));
+    traffic.publish(table).expect("a sound table");
+    assert_eq!(call(&mut stack, Letter(2)).now(), Ok(1));
+    assert_eq!(backends.made().len(), 1);
+    backends.of("a").set_readiness(Readiness::Broken("cut off"));
+    assert_eq!(older.now(), Err(Error::Inner("cut off")));
+    backends.of("a").set_readiness(Readiness::Ready);
+    assert_eq!(call(&mut stack, Letter(3)).now(), Ok(1));
+    assert_eq!(backends.made().len(), 2, "the broken one was kept");
+}
+
+/// I-64: a service whose readiness failed with a refusal of ours is not asked again.
+#[test]
+fn what_answers_does_not_ask_a_service_again_that_refused() {
+    use contraflow::layer::Answering;
+    use http::{Request, Response};
+    use http_body_util::Full;
+    #[derive(Clone)]
+    struct Refuses(Rejected);
+    impl Service<Request<()>> for Refuses {
+        type Response = Response<contraflow::protocol::ResponseBody<Full<bytes::Bytes>, contraflow::layer::Held>>;
+        type Error = Error<&'static str>;
+        type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Err(Error::Rejected(self.0)))
+        }
+        fn call(&mut self, _: Request<()>) -> Self::Future {
+            unreachable!("it is never ready")
+        }
+    }
+    let (traffic, _) = traffic(1);
+    let odd = traffic.layers(Plain::new(|_: &Letter| Facts::path("/a//b"))).passthrough(Letters::new(Step::Hang));
+    let Err(Error::Rejected(rejected)) = call(&mut odd.clone(), Letter(0)).now() else { panic!("an odd path") };
+    let mut answering = Answering::new(Probe::new(Refuses(rejected)), contraflow::Http);
+    for _ in 0..2 {
+        assert_eq!(call(&mut answering, Request::new(())).now().expect("an answer").status(), 400);
+    }
+}
+
+/// A service of all endpoints whose future was first polled late had no time to answer before that.
+#[test]
+fn who_begins_to_wait_late_has_not_waited_long() {
+    let (traffic, hand) = traffic(1);
+    let mut stack = traffic.layers(Plain::new(facts)).passthrough(Letters::new(Step::Hang));
+    let mut called = call(&mut stack, Letter(0));
+    hand.advance(seconds(5));
+    assert!(called.poll().is_pending());
+    drop(called);
+    assert_eq!(counts(&traffic), (0, 0, 0));
+}
