@@ -12,7 +12,10 @@ mod contract;
 mod findings;
 mod given_back;
 mod observed;
+mod pairs;
 mod per_endpoint;
+mod shapes;
+mod trouble;
 
 use contraflow::error::Reason;
 use contraflow::layer::{Passthrough, PerEndpoint};

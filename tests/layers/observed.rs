@@ -4,10 +4,10 @@ use super::*;
 
 /// Keeps all it hears.
 #[derive(Debug, Default)]
-struct Heard(Mutex<Vec<Said>>);
+pub(super) struct Heard(Mutex<Vec<Said>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Said {
+pub(super) enum Said {
     Decision(String, u64),
     Rejection(Reason),
     Attempt(String, u64),
@@ -19,7 +19,7 @@ impl Heard {
         self.0.lock().expect("no panic").push(said);
     }
 
-    fn all(&self) -> Vec<Said> {
+    pub(super) fn all(&self) -> Vec<Said> {
         self.0.lock().expect("no panic").clone()
     }
 }
