@@ -339,6 +339,8 @@ impl Run {
                 self.live.push((future, known));
             }
             Ok(Poll::Ready(answer)) => {
+                // What was held is given back with the answer, not when the future is dropped.
+                self.check_counts();
                 drop(future);
                 self.answered(answer, &known, is_late);
             }
@@ -398,6 +400,7 @@ impl Run {
         for (letter, endpoint) in self.handed.borrow_mut().drain(..) {
             assert_eq!(letter, known.letter, "another's letter");
             assert!(known.sent.is_none(), "a letter was handed over twice");
+            assert!(self.now < known.began + DEADLINE, "a letter was handed over too late");
             self.attempts.push((endpoint.clone(), known.generation));
             known.sent = Some((endpoint, self.now));
         }
@@ -423,16 +426,16 @@ impl Run {
     fn check_counts(&self) {
         let placed = || self.live.iter().filter(|(_, known)| known.is_placed);
         assert_eq!(self.open() as usize, placed().count(), "in flight");
-        let mut retired = 0;
+        let mut waiting = 0;
         for region in self.traffic.status().clusters.iter().flat_map(|cluster| &cluster.regions) {
             for endpoint in &region.endpoints {
                 let has = |known: &Known| known.sent.as_ref().is_some_and(|(name, _)| endpoint.name == **name);
                 let sent = placed().filter(|(_, known)| has(known)).count();
                 assert!(endpoint.in_flight as usize >= sent, "{} has {sent} requests", endpoint.name);
-                retired += endpoint.waiting as usize;
+                waiting += endpoint.waiting as usize;
             }
         }
-        assert_eq!(retired, placed().count(), "all that is in flight waits for its head");
+        assert_eq!(waiting, placed().count(), "all that is in flight waits for its head");
     }
 
     fn check_end(mut self) {
