@@ -4,6 +4,12 @@
 //! Futures are polled by hand and time is moved by hand, so every interleaving is the test's own.
 #![cfg(feature = "testing")]
 #![allow(clippy::wildcard_imports, reason = "the parts share what they are written in terms of")]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    reason = "helpers that read well where they are used"
+)]
+#![allow(clippy::items_after_statements, clippy::redundant_closure_for_method_calls, reason = "as above")]
 #![allow(clippy::disallowed_types, reason = "the one lock is the crate's own, and these are its users")]
 
 mod alike;

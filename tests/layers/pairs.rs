@@ -89,8 +89,13 @@ impl<R, T: Clone, E: Clone> Scripted<R, T, E> {
 }
 
 /// Uses a stack as tower's contract has it, in this order of events. Probes inside panic when the stack does not.
-fn interleave<R, S>(acts: &[Act], stack: S, request: impl Fn() -> R, tell: impl Fn(&Told), world: &(Traffic, ManualClock))
-where
+fn interleave<R, S>(
+    acts: &[Act],
+    stack: S,
+    request: impl Fn() -> R,
+    tell: impl Fn(&Told),
+    world: &(Traffic, ManualClock),
+) where
     S: Service<R> + Clone,
 {
     let mut calls: Vec<Polled<S::Future>> = Vec::new();
@@ -129,8 +134,10 @@ fn get() -> Request<Full<Bytes>> {
 }
 
 /// What a test does with a stack for HTTP, whatever its type.
-fn over_http<S>(acts: &[Act], shape: impl FnOnce(&Traffic, Probe<Backend<Request<ReplayBody<Full<Bytes>>>, Response<Full<Bytes>>, &'static str>>) -> S)
-where
+fn over_http<S>(
+    acts: &[Act],
+    shape: impl FnOnce(&Traffic, Probe<Backend<Request<ReplayBody<Full<Bytes>>>, Response<Full<Bytes>>, &'static str>>) -> S,
+) where
     S: Service<Request<Full<Bytes>>> + Clone,
 {
     let world = traffic(1);

@@ -110,9 +110,9 @@ struct Known {
     generation: u64,
     /// Whether it was counted as in flight when it was called; if not, it is over.
     is_placed: bool,
-    /// Where it was handed over, and when.
+    /// Where it was handed over, and since when the endpoint has had time for it.
     sent: Option<(String, u64)>,
-    /// Whether its answer was asked for.
+    /// Whether its answer was asked for, and had to be waited for.
     is_awaited: bool,
 }
 
@@ -294,8 +294,7 @@ impl Run {
         let called = panic::catch_unwind(AssertUnwindSafe(|| (self.calling)(Letter(letter))));
         let is_placed = self.open() > open;
         let generation = self.generation;
-        let mut known =
-            Known { letter, began: self.now, generation, is_placed, sent: None, is_awaited: false };
+        let mut known = Known { letter, began: self.now, generation, is_placed, sent: None, is_awaited: false };
         self.note_sent(&mut known);
         match called {
             Err(unwound) => {
@@ -318,8 +317,6 @@ impl Run {
 
     fn poll(&mut self, which: usize) -> u64 {
         let (mut future, mut known) = self.live.swap_remove(which);
-        let was_sent = known.sent.is_some();
-        known.is_awaited |= was_sent;
         let said = panic::catch_unwind(AssertUnwindSafe(|| future.poll()));
         self.note_sent(&mut known);
         let is_late = self.now >= known.began + DEADLINE;
@@ -327,7 +324,6 @@ impl Run {
         match said {
             Err(unwound) => {
                 told_to(&*unwound);
-                // In the call that this poll made nothing was asked for yet.
                 drop(future);
                 self.leave(&known);
             }
@@ -335,6 +331,10 @@ impl Run {
                 assert!(!is_late, "a request outlives its deadline");
                 let is_busy = self.readiness.iter().any(|readiness| *readiness != Readiness::Ready);
                 assert!(known.sent.is_some() || is_busy, "a request waits for services that are all ready");
+                // Until somebody polled for the answer the endpoint could do nothing.
+                if let (false, Some((_, since))) = (known.is_awaited, known.sent.as_mut()) {
+                    *since = self.now;
+                }
                 known.is_awaited = known.sent.is_some();
                 self.live.push((future, known));
             }

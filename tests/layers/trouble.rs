@@ -20,10 +20,7 @@ impl Body for Sealed {
     type Data = Bytes;
     type Error = &'static str;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
         panic!("the body was read")
     }
 }
@@ -44,10 +41,13 @@ fn a_body_is_not_read_while_endpoints_are_asked() {
                     "b" => Readiness::Broken("cut off"),
                     _ => Readiness::Ready,
                 });
-                tower::util::MapRequest::new(backend, move |request: Request<contraflow::protocol::ReplayBody<Sealed>>| {
-                    got.lock().expect("no panic").push(name.clone());
-                    request
-                })
+                tower::util::MapRequest::new(
+                    backend,
+                    move |request: Request<contraflow::protocol::ReplayBody<Sealed>>| {
+                        got.lock().expect("no panic").push(name.clone());
+                        request
+                    },
+                )
             }
         };
         let mut stack = traffic.layers(Http).per_endpoint(make);
@@ -165,7 +165,8 @@ fn node(endpoint: &Endpoint) -> usize {
 fn run(by_hand: bool, shared: bool, table: &Table, requests: &[Request<()>], acts: &[Act], seed: u64) -> Vec<String> {
     let (clock, hand) = Clock::manual();
     let traffic = Traffic::with_sources(table.clone(), clock, Entropy::seeded(seed));
-    let nodes: [Backend<usize, u64, &'static str>; 4] = std::array::from_fn(|node| Backend::new(Step::Answer(node as u64)));
+    let nodes: [Backend<usize, u64, &'static str>; 4] =
+        std::array::from_fn(|node| Backend::new(Step::Answer(node as u64)));
     let log: Arc<Mutex<Vec<String>>> = Arc::default();
     let note = {
         let log = log.clone();
@@ -178,9 +179,7 @@ fn run(by_hand: bool, shared: bool, table: &Table, requests: &[Request<()>], act
         let nodes = nodes.clone();
         move |endpoint: &Endpoint| Probe::new(nodes[node(endpoint)].clone())
     };
-    let protocol = Plain::new(|request: &Request<usize>| {
-        Facts::http(request).unwrap_or_else(|_| Facts::path("/"))
-    });
+    let protocol = Plain::new(|request: &Request<usize>| Facts::http(request).unwrap_or_else(|_| Facts::path("/")));
     type Stack = tower::util::BoxService<Request<usize>, u64, Error<&'static str>>;
     let layers = ServiceBuilder::new().layer(traffic.route(protocol)).layer(traffic.failover());
     let one = Probe::new(nodes[0].clone());
