@@ -1,7 +1,7 @@
 //! A service that does as it is told: for tests that need a backend in trouble at a certain moment.
 
 use crate::sync::{Arc, Mutex};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ pub enum Step<T, E> {
     Answer(T),
     /// Fails at once.
     Fail(E),
-    /// Answers when it is [released](Backend::release).
+    /// Answers when it is released: see [`release`](Backend::release) and [`release_one`](Backend::release_one).
     Hold(T),
     /// Never answers.
     Hang,
@@ -62,8 +62,10 @@ struct Script<R, T, E> {
     requests: Vec<R>,
     /// Who waits for readiness, or for a call that is held.
     wakers: Vec<Waker>,
-    /// How often held calls were released.
-    releases: u64,
+    /// How many calls it got.
+    calls: u64,
+    /// Those that are held, by number.
+    held: BTreeSet<u64>,
 }
 
 impl<R, T, E> Clone for Backend<R, T, E> {
@@ -83,8 +85,8 @@ impl<R, T, E> Backend<R, T, E> {
     /// A backend that is ready, and usually does this.
     pub fn new(usual: Step<T, E>) -> Self {
         let (steps, readiness) = (VecDeque::new(), Readiness::Ready);
-        let (requests, wakers, releases) = (Vec::new(), Vec::new(), 0);
-        let script = Script { usual, steps, readiness, requests, wakers, releases };
+        let (requests, wakers, calls, held) = (Vec::new(), Vec::new(), 0, BTreeSet::new());
+        let script = Script { usual, steps, readiness, requests, wakers, calls, held };
         Backend { script: Arc::new(Mutex::new(script)) }
     }
 
@@ -100,7 +102,27 @@ impl<R, T, E> Backend<R, T, E> {
 
     /// Answers all calls that are held.
     pub fn release(&self) {
-        self.change(|script| script.releases += 1);
+        self.change(|script| script.held.clear());
+    }
+
+    /// Answers the call that has been held longest; whether there was one.
+    ///
+    /// ```
+    /// use contraflow::testing::{Backend, Step};
+    /// use tower::Service;
+    ///
+    /// let mut backend: Backend<u32, _, &str> = Backend::new(Step::Hold("fine"));
+    /// let (first, second) = (backend.call(1), backend.call(2));
+    /// drop(first); // who has left is not held any more
+    /// assert!(backend.release_one() && !backend.release_one());
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// assert_eq!(runtime.block_on(second), Ok("fine"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn release_one(&self) -> bool {
+        let mut was_held = false;
+        self.change(|script| was_held = script.held.pop_first().is_some());
+        was_held
     }
 
     /// The requests it got since this was last asked, in their order.
@@ -145,12 +167,16 @@ impl<R, T: Clone, E: Clone> Service<R> for Backend<R, T, E> {
         script.requests.push(request);
         let usual = script.usual.clone();
         let step = script.steps.pop_front().unwrap_or(usual);
-        let releases = script.releases;
+        let number = script.calls;
+        script.calls += 1;
+        if let Step::Hold(_) = step {
+            script.held.insert(number);
+        }
         drop(script);
         if let Step::PanicInCall = step {
             unwind();
         }
-        Call { script: self.script.clone(), step: Some(step), releases }
+        Call { script: self.script.clone(), step: Some(step), number }
     }
 }
 
@@ -164,8 +190,14 @@ pub struct Call<R, T, E> {
     script: Arc<Mutex<Script<R, T, E>>>,
     /// None when it is done.
     step: Option<Step<T, E>>,
-    /// How often held calls had been released when it began.
-    releases: u64,
+    /// Which call it is.
+    number: u64,
+}
+
+impl<R, T, E> Drop for Call<R, T, E> {
+    fn drop(&mut self) {
+        self.script.lock().held.remove(&self.number);
+    }
 }
 
 impl<R, T, E> fmt::Debug for Call<R, T, E> {
@@ -188,7 +220,7 @@ impl<R, T, E> Future for Call<R, T, E> {
             Step::Fail(error) => Poll::Ready(Err(error)),
             Step::Hold(answer) => {
                 let mut script = self.script.lock();
-                if script.releases > self.releases {
+                if !script.held.contains(&self.number) {
                     return Poll::Ready(Ok(answer));
                 }
                 script.wakers.push(cx.waker().clone());
