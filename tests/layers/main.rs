@@ -20,6 +20,7 @@ mod given_back;
 mod observed;
 mod pairs;
 mod per_endpoint;
+mod probe;
 mod shapes;
 mod trouble;
 
