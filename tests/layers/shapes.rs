@@ -401,6 +401,8 @@ impl Run {
             assert_eq!(letter, known.letter, "another's letter");
             assert!(known.sent.is_none(), "a letter was handed over twice");
             assert!(self.now < known.began + DEADLINE, "a letter was handed over too late");
+            let region = usize::from(endpoint == "d");
+            assert!(self.now >= self.out[region], "a letter was handed over in a region that is out");
             self.attempts.push((endpoint.clone(), known.generation));
             known.sent = Some((endpoint, self.now));
         }

@@ -112,6 +112,33 @@ fn who_waits_is_woken_by_its_endpoint_and_by_its_deadline() {
     }
 }
 
+/// A service that queues forgets whom it does not hear of again. So who has asked others meanwhile stands in the queue of
+/// the endpoint where it waits when its poll returns.
+#[test]
+fn who_waits_stands_in_its_endpoints_queue() {
+    for seed in 0..20 {
+        let (traffic, _hand) = traffic(seed);
+        let backends = Backends::new();
+        let make = backends.make();
+        let mut stack = traffic
+            .layers(Plain::new(facts))
+            .per_endpoint(move |endpoint| tower::limit::ConcurrencyLimit::new(make(endpoint), 1));
+        ["a", "b", "c"].iter().for_each(|name| backends.of(name).once(Step::Hold(7)));
+        let mut taken = Vec::from([0, 1, 2].map(|letter| call(&mut stack, Letter(letter))));
+        assert!(taken.iter_mut().all(|taken| taken.poll().is_pending()), "each endpoint has one");
+        let (mut waiting, flag) = (call(&mut stack, Letter(3)), Arc::<Flag>::default());
+        assert!(flag.poll(&mut waiting).is_pending());
+        let status = traffic.status();
+        let mut endpoints = status.clusters[0].regions.iter().flat_map(|region| &region.endpoints);
+        let first = endpoints.find(|endpoint| endpoint.in_flight == 2).expect("it waits somewhere");
+        backends.of(first.name.as_str()).release();
+        taken.retain_mut(|taken| taken.poll().is_pending());
+        assert_eq!(taken.len(), 2, "one was answered");
+        assert!(flag.is_woken(), "it waits at {} and is not woken", first.name);
+        assert!(flag.poll(&mut waiting).is_ready());
+    }
+}
+
 /// The same where all endpoints share one service, which is asked in the call, when there is no task to wake yet.
 #[test]
 fn who_waits_for_a_shared_service_is_woken() {
