@@ -123,7 +123,9 @@ fn who_waits_stands_in_its_endpoints_queue() {
         let mut stack = traffic
             .layers(Plain::new(facts))
             .per_endpoint(move |endpoint| tower::limit::ConcurrencyLimit::new(make(endpoint), 1));
-        ["a", "b", "c"].iter().for_each(|name| backends.of(name).once(Step::Hold(7)));
+        for name in ["a", "b", "c"] {
+            backends.of(name).once(Step::Hold(7));
+        }
         let mut taken = Vec::from([0, 1, 2].map(|letter| call(&mut stack, Letter(letter))));
         assert!(taken.iter_mut().all(|taken| taken.poll().is_pending()), "each endpoint has one");
         let (mut waiting, flag) = (call(&mut stack, Letter(3)), Arc::<Flag>::default());
