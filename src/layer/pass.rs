@@ -351,7 +351,11 @@ impl Pass {
     fn abandon(&mut self) {
         let now = self.pin.now();
         let outcome = match self.step {
-            Step::Awaited => self.state().abandon(now.since(self.began), now >= self.deadline, now),
+            Step::Awaited => {
+                // A deadline that had passed before the endpoint's time began was missed by the caller.
+                let by_deadline = self.began < self.deadline && now >= self.deadline;
+                self.state().abandon(now.since(self.began), by_deadline, now)
+            }
             _ => Outcome::Ignore,
         };
         self.state().end(false);

@@ -62,3 +62,14 @@ fn who_begins_to_wait_late_has_not_waited_long() {
     drop(called);
     assert_eq!(counts(&traffic), (0, 0, 0));
 }
+
+/// And has not timed out there: what its caller did not ask for in time is not the endpoint's failure.
+#[test]
+fn who_begins_to_wait_after_the_deadline_has_seen_no_failure() {
+    let (traffic, hand) = traffic(1);
+    let mut stack = traffic.layers(Plain::new(facts)).passthrough(Letters::new(Step::Hang));
+    let called = call(&mut stack, Letter(0));
+    hand.advance(seconds(10));
+    assert!(matches!(called.now(), Err(Error::TimedOut(_))));
+    assert_eq!(counts(&traffic), (0, 0, 0));
+}

@@ -359,7 +359,8 @@ impl Run {
             (Err(Error::TimedOut(timed_out)), Some(endpoint)) => {
                 assert!(is_late, "timed out before its time");
                 assert_eq!(timed_out.after(), Duration::from_millis(DEADLINE));
-                self.failed(endpoint);
+                // Who began to wait after the deadline has missed it, and not the endpoint.
+                if known.is_awaited { self.failed(endpoint) } else { self.outcomes.push((endpoint, Outcome::Ignore)) }
             }
             (Err(Error::Inner("broken")), None) => self.ended += usize::from(known.is_placed),
             (Err(Error::Rejected(rejected)), None) => {
@@ -388,7 +389,8 @@ impl Run {
             self.ended += usize::from(known.is_placed);
             return;
         };
-        let is_old = self.now - since >= PATIENCE || self.now >= known.began + DEADLINE;
+        let deadline = known.began + DEADLINE;
+        let is_old = self.now - since >= PATIENCE || (since < deadline && self.now >= deadline);
         if known.is_awaited && is_old {
             self.failed(endpoint);
         } else {
