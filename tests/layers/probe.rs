@@ -5,8 +5,11 @@ use super::*;
 /// What a use of a probe panics with.
 fn seen(wrong: impl FnOnce(&mut Probe<Letters>, &Letters)) -> String {
     let backend = Letters::new(Step::Answer(1));
-    let mut probe = Probe::new(backend.clone());
-    let unwound = panic::catch_unwind(AssertUnwindSafe(|| wrong(&mut probe, &backend)));
+    words_of(|| wrong(&mut Probe::new(backend.clone()), &backend))
+}
+
+fn words_of(wrong: impl FnOnce()) -> String {
+    let unwound = panic::catch_unwind(AssertUnwindSafe(wrong));
     let unwound = unwound.expect_err("the probe saw nothing");
     let text = unwound.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| unwound.downcast_ref::<String>().cloned()).expect("a panic with words")
@@ -49,9 +52,10 @@ fn a_probe_sees_every_breach_of_the_contract() {
         is_ready(probe);
     });
     assert!(asked_again.contains("asked again"), "{asked_again}");
-    let polled_again = seen(|probe, _| {
-        assert!(is_ready(probe));
-        let mut called = Polled::new(probe.call(Letter(0)));
+    // Of a service that would not mind.
+    let patient = tower::service_fn(|_: Letter| std::future::poll_fn(|_| Poll::Ready(Ok::<u64, &str>(1))));
+    let polled_again = words_of(|| {
+        let mut called = call(&mut Probe::new(patient), Letter(0));
         assert!(called.poll().is_ready());
         let _ = called.poll();
     });
