@@ -1,6 +1,8 @@
 //! One service for each endpoint: made when it is needed, kept while the endpoint is what it was, dropped when it is gone.
 
 use super::*;
+use std::sync::Barrier;
+use std::thread;
 
 /// The factory runs in the first attempt's poll, once for each endpoint.
 #[test]
@@ -19,6 +21,36 @@ fn services_are_made_in_a_poll_and_once() {
     let mut made = backends.made();
     made.sort();
     assert_eq!(made, ["a", "b", "c"]);
+}
+
+/// Threads that meet at an endpoint whose service is not made yet make one, and all get it.
+#[test]
+fn threads_that_meet_at_a_new_endpoint_make_one_service() {
+    for seed in 0..50 {
+        let (traffic, _hand) = traffic(seed);
+        let (backends, gate) = (Backends::new(), Barrier::new(4));
+        let make = backends.make();
+        let stack = traffic.layers(Plain::new(facts)).per_endpoint(move |endpoint| {
+            // Whoever comes now finds the factory at work.
+            thread::yield_now();
+            make(endpoint)
+        });
+        thread::scope(|scope| {
+            for letter in 0..4 {
+                let (mut stack, gate) = (stack.clone(), &gate);
+                scope.spawn(move || {
+                    gate.wait();
+                    for _ in 0..10 {
+                        call(&mut stack, Letter(letter)).now().expect("an answer");
+                    }
+                });
+            }
+        });
+        let mut made = backends.made();
+        made.sort();
+        assert!(made.is_sorted_by(|one, next| one < next), "made more than once: {made:?}");
+        assert_eq!(counts(&traffic), (0, 40, 0));
+    }
 }
 
 /// A swap keeps the service of an endpoint that is what it was, whatever its weight; another address is another service.
