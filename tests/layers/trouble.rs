@@ -57,6 +57,34 @@ fn a_body_is_not_read_while_endpoints_are_asked() {
     }
 }
 
+/// I-32, I-65: an endpoint whose address a client cannot use refuses, which is nobody's failure, and another gets the request.
+#[test]
+fn an_address_that_is_no_good_is_nobodys_failure() {
+    let web = tower::service_fn(|request: Request<contraflow::protocol::ReplayBody<Sealed>>| {
+        assert_eq!(request.uri().authority().map(|authority| authority.as_str()), Some("b:80"));
+        std::future::ready(Ok::<_, &str>(Response::new(Empty::<Bytes>::new())))
+    });
+    let request = || Request::post("http://shop.example/letters").body(Sealed).expect("a request");
+    for seed in 0..20 {
+        let spec = TableSpec::new()
+            .cluster("post", |c| c.region("eu", |r| r.endpoint("a", "/run/a.socket").endpoint("b", "b:80")))
+            .cluster("lost", |c| c.region("eu", |r| r.endpoint("a", "/run/a.socket").endpoint("c", "/run/c.socket")))
+            .route("lost", |r| r.when(contraflow::Match::new().path("/lost")).to("lost"))
+            .route("letters", |r| r.any().to("post"));
+        let (clock, _hand) = Clock::manual();
+        let traffic = Traffic::with_sources(spec.build().expect("a sound table"), clock, Entropy::seeded(seed));
+        let probe = Probe::new(web);
+        let mut stack = traffic.layers(Http).origin(contraflow::layer::Origin::new(), probe);
+        assert!(call(&mut stack, request()).now().is_ok());
+        assert_eq!(counts(&traffic), (0, 1, 0));
+        let mut lost = request();
+        *lost.uri_mut() = "http://shop.example/lost".parse().expect("a URI");
+        let Err(Error::Rejected(rejected)) = call(&mut stack, lost).now() else { panic!("nobody can take it") };
+        assert_eq!(rejected.reason(), Reason::BadAddress);
+        assert_eq!(counts(&traffic), (0, 1, 0));
+    }
+}
+
 /// Whether a task was woken.
 #[derive(Default)]
 struct Flag(AtomicBool);
