@@ -1,0 +1,53 @@
+//! How many decisions sent requests where, and how many requests were refused.
+
+use contraflow::{Decision, Name, Observer, Rejected, Snapshot};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{PoisonError, RwLock};
+
+/// By route, then cluster, then region. Names, and not places in a table, so that counts go on over every swap.
+type Decisions = BTreeMap<String, BTreeMap<String, BTreeMap<String, AtomicU64>>>;
+
+/// By the reason's sentence.
+type Rejections = BTreeMap<String, AtomicU64>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    decisions: RwLock<Decisions>,
+    rejections: RwLock<Rejections>,
+}
+
+impl Counts {
+    pub(crate) fn decisions(&self) -> Value {
+        json!(*self.decisions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn rejections(&self) -> Value {
+        json!(*self.rejections.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Observer for Counts {
+    fn decision(&self, snapshot: &Snapshot, decision: &Decision) {
+        let Some(names) = snapshot.describe(decision) else { return };
+        let [route, cluster, region] = [names.route(), names.cluster(), names.region()].map(Name::as_str);
+        {
+            let decisions = self.decisions.read().unwrap_or_else(PoisonError::into_inner);
+            let count = decisions.get(route).and_then(|of| of.get(cluster)?.get(region));
+            if let Some(count) = count {
+                count.fetch_add(1, Relaxed);
+                return;
+            }
+        }
+        let mut decisions = self.decisions.write().unwrap_or_else(PoisonError::into_inner);
+        let of_route = decisions.entry(route.into()).or_default();
+        let count = of_route.entry(cluster.into()).or_default().entry(region.into()).or_default();
+        count.fetch_add(1, Relaxed);
+    }
+
+    fn rejection(&self, _: &Snapshot, rejected: &Rejected) {
+        let mut rejections = self.rejections.write().unwrap_or_else(PoisonError::into_inner);
+        rejections.entry(rejected.to_string()).or_default().fetch_add(1, Relaxed);
+    }
+}

@@ -1,0 +1,71 @@
+//! `Expect: 100-continue`: the body is sent when the endpoint has asked for it, not before.
+//!
+//! hyper tells the client to go on when the body is first polled for, and its client polls at once. So the body is held
+//! back until the endpoint says 100, until it has answered, or until somebody who waits for a word that never comes would
+//! have gone on (RFC 9110, 10.1.1, has no number; a second is curl's).
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+const AT_MOST: Duration = Duration::from_secs(1);
+
+pin_project! {
+    /// The body of a request, as it goes to an endpoint.
+    pub(crate) struct RequestBody {
+        #[pin]
+        body: Incoming,
+        // Boxed, since few wait for anything.
+        held_until: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    }
+}
+
+/// The request with a body that waits, if the client does.
+pub(crate) fn hold_back(request: Request<Incoming>, expects_continue: bool) -> Request<RequestBody> {
+    let waits = expects_continue && !request.body().is_end_stream();
+    let mut request = request.map(|body| RequestBody { body, held_until: None });
+    if waits {
+        let asked = Arc::new(Notify::new());
+        let asks = asked.clone();
+        hyper::ext::on_informational(&mut request, move |response| {
+            if response.status() == StatusCode::CONTINUE {
+                asks.notify_one();
+            }
+        });
+        request.body_mut().held_until = Some(Box::pin(async move {
+            // Either way the body goes.
+            _ = tokio::time::timeout(AT_MOST, asked.notified()).await;
+        }));
+    }
+    request
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let me = self.project();
+        if let Some(held_until) = me.held_until {
+            ready!(held_until.as_mut().poll(cx));
+            *me.held_until = None;
+        }
+        me.body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

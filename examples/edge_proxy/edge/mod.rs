@@ -1,0 +1,17 @@
+//! The parts of the proxy.
+
+mod admin;
+mod complaints;
+mod counts;
+mod expect;
+pub(crate) mod forwarded;
+pub(crate) mod hop_by_hop;
+pub(crate) mod life;
+pub(crate) mod options;
+pub(crate) mod proxy;
+pub(crate) mod run;
+pub(crate) mod serve;
+mod status;
+pub(crate) mod table;
+mod tunnel;
+mod upstreams;

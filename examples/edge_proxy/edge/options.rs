@@ -1,0 +1,65 @@
+//! The command line.
+
+use clap::Parser;
+use http::uri::{Authority, Scheme, Uri};
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+/// A reverse proxy over regional upstreams, with an admin port to shift traffic between them.
+///
+/// Without --upstream it starts three upstreams of its own on free loopback ports, to play with.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "edge_proxy")]
+pub(crate) struct Options {
+    /// Where clients connect: HTTP/1.1, and HTTP/2 with prior knowledge.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where the operator connects. Loopback only, unless --allow-remote-admin.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
+    pub(crate) admin: SocketAddr,
+
+    /// An upstream and its region, such as eu-west=http://10.1.0.1:8080; repeat it for more of either.
+    #[arg(long = "upstream", value_name = "REGION=URL")]
+    pub(crate) upstreams: Vec<Upstream>,
+
+    /// Let the admin port be reached from other machines. Whoever reaches it can move all traffic.
+    #[arg(long)]
+    pub(crate) allow_remote_admin: bool,
+
+    /// Believe what clients say in Forwarded and X-Forwarded-*: only behind a proxy that sets them itself.
+    #[arg(long)]
+    pub(crate) trust_forwarded: bool,
+}
+
+/// Where a region is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Upstream {
+    pub(crate) region: String,
+    pub(crate) authority: Authority,
+}
+
+impl FromStr for Upstream {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (region, url) = text.split_once('=').ok_or("write it as REGION=URL, such as eu=http://10.1.0.1:8080")?;
+        if region.is_empty() {
+            return Err("the region before the `=` has no name".into());
+        }
+        let url: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
+        match url.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => {}
+            Some(scheme) => return Err(format!("this proxy speaks `http` to upstreams, not `{scheme}`")),
+            None => return Err(format!("`{url}` has no scheme; begin it with `http://`")),
+        }
+        if !matches!(url.path(), "" | "/") || url.query().is_some() {
+            return Err(format!("`{url}` has a path; an upstream is a host with a port"));
+        }
+        let authority = url.into_parts().authority.ok_or("the URL has no host")?;
+        if authority.as_str().contains('@') {
+            return Err("an upstream has no user name".into());
+        }
+        Ok(Upstream { region: region.into(), authority })
+    }
+}

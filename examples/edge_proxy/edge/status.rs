@@ -1,0 +1,66 @@
+//! What is in force and what has happened, as JSON.
+
+use super::counts::Counts;
+use contraflow::Traffic;
+use contraflow::table::{RouteSpec, Table};
+use contraflow::traffic::{ClusterStatus, EndpointStatus, RegionStatus};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// The table in force with what is known of its endpoints, and the decisions so far. Names are keys.
+pub(crate) fn status(traffic: &Traffic, counts: &Counts) -> Value {
+    let (table, status) = loop {
+        let (snapshot, status) = (traffic.snapshot(), traffic.status());
+        if snapshot.generation() == status.generation {
+            break (snapshot.table().clone(), status);
+        }
+    };
+    json!({
+        "generation": status.generation.as_u64(),
+        "table": {
+            "routes": routes(&table),
+            "clusters": keyed(&status.clusters, |cluster| (cluster.name.as_str(), of_cluster(cluster))),
+        },
+        "decisions": counts.decisions(),
+        "rejections": counts.rejections(),
+    })
+}
+
+fn routes(table: &Table) -> Value {
+    keyed(&table.spec().routes, |route: &RouteSpec| {
+        let matches: Vec<_> = route.matches.iter().map(ToString::to_string).collect();
+        let split = keyed(&route.split, |target| (target.cluster.as_str(), json!(target.weight)));
+        (route.name.as_str(), json!({ "matches": matches, "split": split }))
+    })
+}
+
+fn of_cluster(cluster: &ClusterStatus) -> Value {
+    json!({ "regions": keyed(&cluster.regions, |region| (region.name.as_str(), of_region(region))) })
+}
+
+fn of_region(region: &RegionStatus) -> Value {
+    json!({
+        "rank": region.rank,
+        "share": region.share.get(),
+        "readmitted_in_seconds": region.readmitted_in.map(|left| left.as_secs_f64()),
+        "in_flight": region.in_flight,
+        "endpoints": keyed(&region.endpoints, |endpoint| (endpoint.name.as_str(), of_endpoint(endpoint))),
+    })
+}
+
+fn of_endpoint(endpoint: &EndpointStatus) -> Value {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    json!({
+        "address": endpoint.address,
+        "weight": endpoint.weight,
+        "in_flight": endpoint.in_flight,
+        "successes": endpoint.successes,
+        "failures": endpoint.failures,
+        "response_time_ms": endpoint.response_time.map(milliseconds),
+    })
+}
+
+fn keyed<'a, T: 'a>(all: impl IntoIterator<Item = &'a T>, pair: impl Fn(&'a T) -> (&'a str, Value)) -> Value {
+    let pairs = all.into_iter().map(pair).map(|(name, value)| (name.to_owned(), value));
+    Value::Object(pairs.collect::<Map<_, _>>())
+}

@@ -1,0 +1,44 @@
+//! From the command line to a table.
+
+use super::options::Upstream;
+use contraflow::error::TableError;
+use contraflow::{Table, TableSpec};
+use std::time::Duration;
+
+/// The one route.
+pub(crate) const ROUTE: &str = "all";
+
+/// To the head of the answer, and an upload comes before it: the crate's 15 s would end those that take longer.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A cluster for each region, by its name, which that region serves as long as it can, and then the others.
+///
+/// So the split says where traffic should go, and the ranks where it goes when it cannot.
+pub(crate) fn table(upstreams: &[Upstream], weights: impl Fn(&str) -> u32) -> Result<Table, TableError> {
+    let regions = regions(upstreams);
+    let clusters = regions.iter().fold(TableSpec::new().deadline(DEADLINE), |spec, own| {
+        spec.cluster(*own, |cluster| {
+            regions.iter().fold(cluster, |cluster, region| {
+                cluster.region(*region, |spec| {
+                    let here = upstreams.iter().filter(|upstream| upstream.region == **region);
+                    let spec = spec.rank(u32::from(region != own));
+                    here.fold(spec, |spec, upstream| {
+                        spec.endpoint(upstream.authority.as_str(), format!("http://{}", upstream.authority))
+                    })
+                })
+            })
+        })
+    });
+    clusters.route(ROUTE, |route| route.any().split(regions.iter().map(|region| (*region, weights(region))))).build()
+}
+
+/// The regions, each once, in the order in which they were named.
+pub(crate) fn regions(upstreams: &[Upstream]) -> Vec<&str> {
+    let mut regions: Vec<&str> = Vec::new();
+    for upstream in upstreams {
+        if !regions.contains(&&*upstream.region) {
+            regions.push(&upstream.region);
+        }
+    }
+    regions
+}
