@@ -81,7 +81,7 @@ impl fmt::Debug for Traffic {
 }
 
 /// Why a publish was refused. Nothing changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
     /// Somebody else published first.
@@ -111,13 +111,26 @@ pub enum PublishError {
     },
 }
 
+// `unwrap()` and `main() -> Result` print Debug: the readable text serves there too.
+impl fmt::Debug for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// No cluster has a region of this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no cluster has a region `{name}`{hint}")]
 pub struct UnknownRegion {
     name: String,
     /// What the operator probably meant.
     hint: String,
+}
+
+impl fmt::Debug for UnknownRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl UnknownRegion {
