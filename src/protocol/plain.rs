@@ -39,6 +39,9 @@ pub struct Repeated<I>(I);
 
 impl<F> Plain<F> {
     /// Requests of type `R`, with these facts. No request is taken for idempotent.
+    ///
+    /// The facts are made by [`Facts::path`] and what can be added to it, so that there are always some; requests of which some
+    /// have to be refused, as HTTP's with two `Host`s, need a [`Describe`] of their own.
     pub fn new<R>(facts: F) -> Self
     where
         F: for<'r> Fn(&'r R) -> Facts<'r>,

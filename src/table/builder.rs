@@ -20,13 +20,13 @@ impl TableSpec {
 
     /// Adds a cluster.
     pub fn cluster(mut self, name: impl Into<String>, describe: impl FnOnce(ClusterSpec) -> ClusterSpec) -> Self {
-        self.clusters.push(describe(ClusterSpec { name: name.into(), ..ClusterSpec::default() }));
+        self.clusters.push(describe(ClusterSpec::new(name)));
         self
     }
 
     /// Adds a route.
     pub fn route(mut self, name: impl Into<String>, describe: impl FnOnce(RouteSpec) -> RouteSpec) -> Self {
-        self.routes.push(describe(RouteSpec { name: name.into(), ..RouteSpec::default() }));
+        self.routes.push(describe(RouteSpec::new(name)));
         self
     }
 
@@ -90,10 +90,14 @@ impl TableSpec {
 }
 
 impl ClusterSpec {
+    /// A cluster without regions.
+    pub fn new(name: impl Into<String>) -> Self {
+        ClusterSpec { name: name.into(), ..ClusterSpec::default() }
+    }
+
     /// Adds a region.
     pub fn region(mut self, name: impl Into<String>, describe: impl FnOnce(RegionSpec) -> RegionSpec) -> Self {
-        let region = RegionSpec { name: name.into(), rank: 0, weight: 1, capacity: None, endpoints: Vec::new() };
-        self.regions.push(describe(region));
+        self.regions.push(describe(RegionSpec::new(name)));
         self
     }
 
@@ -138,6 +142,11 @@ impl ClusterSpec {
 }
 
 impl RegionSpec {
+    /// A region of rank 0 and weight 1, without endpoints.
+    pub fn new(name: impl Into<String>) -> Self {
+        RegionSpec { name: name.into(), rank: 0, weight: 1, capacity: None, endpoints: Vec::new() }
+    }
+
     /// Sets the rank: lower ones are used first.
     pub fn rank(mut self, rank: u32) -> Self {
         self.rank = rank;
@@ -168,8 +177,7 @@ impl RegionSpec {
         address: impl Into<String>,
         describe: impl FnOnce(EndpointSpec) -> EndpointSpec,
     ) -> Self {
-        let (name, address) = (name.into(), address.into());
-        self.endpoints.push(describe(EndpointSpec { name, address, authority: None, tls_name: None, weight: 1 }));
+        self.endpoints.push(describe(EndpointSpec::new(name, address)));
         self
     }
 
@@ -184,6 +192,11 @@ impl RegionSpec {
 }
 
 impl EndpointSpec {
+    /// An endpoint of weight 1.
+    pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
+        EndpointSpec { name: name.into(), address: address.into(), authority: None, tls_name: None, weight: 1 }
+    }
+
     /// Sets the share among the region's endpoints.
     pub fn weight(mut self, weight: u32) -> Self {
         self.weight = weight;
@@ -204,6 +217,11 @@ impl EndpointSpec {
 }
 
 impl RouteSpec {
+    /// A route that takes nothing and leads nowhere.
+    pub fn new(name: impl Into<String>) -> Self {
+        RouteSpec { name: name.into(), ..RouteSpec::default() }
+    }
+
     /// Takes what this matches, besides what the route takes already.
     pub fn when(mut self, matching: Match) -> Self {
         self.matches.push(matching);

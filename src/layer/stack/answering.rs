@@ -1,4 +1,7 @@
+use super::map_attempt::MapAttempt;
+use super::service::Stack;
 use crate::error::Error;
+use crate::layer::leaf::Target;
 use crate::protocol::{Answer, Refusal};
 use pin_project_lite::pin_project;
 use std::convert::Infallible;
@@ -31,7 +34,25 @@ impl<S, K> Answering<S, K> {
     }
 
     /// The same with an answer for what the service fails with, too: 502 in HTTP, `UNAVAILABLE` in gRPC. For routers that
-    /// want no errors; what the error was is known to the [`Observer`](crate::Observer) only as a failure.
+    /// want no errors.
+    ///
+    /// What the error was is then known to nobody; who wants it in a log takes it on its way:
+    ///
+    /// ```
+    /// use contraflow::layer::{Answering, Origin};
+    /// use contraflow::{Http, Traffic};
+    /// use tower::ServiceExt;
+    /// # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// # let traffic = Traffic::single("api", |route| route)?;
+    /// # let client = Client::builder(TokioExecutor::new()).build_http();
+    ///
+    /// let stack = traffic.layers(Http).origin(Origin::new(), client).map_err(|error| {
+    ///     eprintln!("{error}");
+    ///     error
+    /// });
+    /// let app: axum::Router = axum::Router::new().fallback_service(Answering::new(stack, Http).infallible());
+    /// # Ok::<(), contraflow::TableError>(())
+    /// ```
     pub fn infallible(self) -> Infallibly<S, K> {
         Infallibly { answering: self }
     }
@@ -42,6 +63,28 @@ impl<S, K> Answering<S, K> {
         Self: Service<R>,
     {
         self
+    }
+}
+
+impl<K, L> Answering<Stack<K, L>, K> {
+    /// Changes each attempt's request before the leaf gets it: see [`Stack::map_attempt`].
+    ///
+    /// A client that takes bodies of one type only, such as one made for axum's, gets them of that type:
+    ///
+    /// ```
+    /// # use contraflow::Traffic;
+    /// # use hyper_util::{client::legacy::{Client, connect::HttpConnector}, rt::TokioExecutor};
+    /// # let traffic = Traffic::single("api", |route| route)?;
+    /// # let client: Client<HttpConnector, axum::body::Body> = Client::builder(TokioExecutor::new()).build_http();
+    /// let proxy = traffic.http(client).map_attempt(|request: http::Request<_>, _| request.map(axum::body::Body::new));
+    /// let app: axum::Router = axum::Router::new().fallback_service(proxy.infallible());
+    /// # Ok::<(), contraflow::TableError>(())
+    /// ```
+    pub fn map_attempt<Q, T, F>(self, map: F) -> Answering<Stack<K, MapAttempt<L, F>>, K>
+    where
+        F: Fn(Q, &Target<'_>) -> T,
+    {
+        Answering::new(self.stack.map_attempt(map), self.protocol)
     }
 }
 

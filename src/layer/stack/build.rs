@@ -22,7 +22,7 @@ impl Traffic {
     ///
     /// Its errors are the client's. A router that wants none adds [`infallible`](Answering::infallible). The client gets
     /// `http::Request<ReplayBody<B>>` for a request of body `B`; one that takes only bodies of another type gets them by
-    /// [`map_attempt`](Stack::map_attempt).
+    /// [`map_attempt`](Answering::map_attempt).
     ///
     /// For another `Host`, HTTPS or a path prefix: `traffic.layers(Http).origin(Origin::new().https(), client).answering()`.
     pub fn http<S>(&self, client: S) -> HttpStack<S> {
