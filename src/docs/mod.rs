@@ -1,11 +1,15 @@
 //! The manual. No code: each chapter is a module of text.
 //!
+//! - [`getting_started`]: from an empty file to traffic that can be moved.
+//! - [`patterns`]: what people do with it, and how it is written.
 //! - [`defaults`]: every default, its source and why.
-//! - [`internals`]: one request through the core, and the rules that keep it right.
 //! - [`limitations`]: what the crate does not do, or not yet.
 //! - [`performance`]: what it costs, measured, with the commands.
+//! - [`internals`]: one request through the core, and the rules that keep it right.
 
 pub mod defaults;
+pub mod getting_started;
 pub mod internals;
 pub mod limitations;
+pub mod patterns;
 pub mod performance;

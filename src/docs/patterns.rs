@@ -1,0 +1,116 @@
+//! What people do with it, and how it is written.
+//!
+//! # A canary on sticky users
+//! A split draws for each request; a *sticky* one decides by a key, so that a user sees one release. Raising a weight moves
+//! users only into what was raised, no more of them than it says, and lowering it again brings the same users back.
+//!
+//! ```
+//! # use contraflow::TableSpec;
+//! use contraflow::{Scope, Sticky};
+//!
+//! # let spec = TableSpec::new()
+//! #     .cluster("shop", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80")))
+//! #     .cluster("shop-next", |c| c.region("us-east", |r| r.endpoint("n", "10.0.9.1:80")));
+//! let table = spec.route("all", |r| {
+//!     let user = Sticky::header("x-user").or_cookie("session").scope(Scope::Cluster);
+//!     r.any().split([("shop", 95), ("shop-next", 5)]).sticky(user)
+//! });
+//! # table.build()?;
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
+//! `Scope::Cluster` keeps the release sticky and lets load decide the endpoint; without it the key decides region and
+//! endpoint too. A request without any key is drawn at random, and its decision says so. `cargo run --example shift` shows
+//! who moves.
+//!
+//! A canary for testers only is a route of its own: the more specific match wins, in whatever order the routes were written.
+//!
+//! ```
+//! # use contraflow::{Match, TableSpec};
+//! # let spec = TableSpec::new()
+//! #     .cluster("shop", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80")))
+//! #     .cluster("shop-next", |c| c.region("us-east", |r| r.endpoint("n", "10.0.9.1:80")));
+//! let table = spec
+//!     .route("rest", |r| r.any().to("shop"))
+//!     .route("testers", |r| r.when(Match::new().header("x-tester", "yes")).to("shop-next"));
+//! # table.build()?;
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
+//! # A new region
+//! Add it with weight 0, look at [`status`](crate::Traffic::status), then raise it step by step. A region of weight 0 gets
+//! nothing, on any path. [`SlowStart`](crate::SlowStart) lets each new endpoint warm up inside its region.
+//!
+//! ```
+//! # use contraflow::{TableSpec, Traffic};
+//! # let table = TableSpec::new()
+//! #     .cluster("shop", |c| c.region("us-east", |r| r.weight(100).endpoint("a", "10.0.0.1:80")))
+//! #     .route("all", |r| r.any().to("shop"))
+//! #     .build()?;
+//! # let traffic = Traffic::new(table);
+//! use contraflow::table::RegionSpec;
+//!
+//! traffic.edit(|spec| {
+//!     let europe = RegionSpec::new("eu-west").weight(0).endpoint("c", "10.1.0.1:80");
+//!     spec.cluster_mut("shop")?.regions.push(europe);
+//!     Ok(())
+//! })?;
+//! for weight in [1, 5, 25, 100] {
+//!     traffic.edit(|spec| {
+//!         spec.cluster_mut("shop")?.region_mut("eu-west")?.weight = weight;
+//!         Ok(())
+//!     })?;
+//!     // Wait, and look at what you measure, before the next.
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A spare region
+//! Ranks: rank 1 serves only what rank 0 cannot take. `r.rank(0)` for the region that serves, `r.rank(1)` for the one that
+//! stands by. Or a cluster for each home region, as the edge proxy has it: the *split* says where traffic should go, the
+//! ranks in each cluster where it goes when it cannot.
+//!
+//! # A region that burns
+//! [`evacuate`](crate::Traffic::evacuate) binds at once: no new request goes there, requests in flight finish, and an expiry
+//! brings it back if everybody forgets. It is an order beside the table, so a deploy or a rollback in the middle of the
+//! night does not undo it.
+//!
+//! # Several who change the table
+//! An admin port, a deploy and a discovery loop do not lose each other's changes: [`edit`](crate::Traffic::edit) reads,
+//! changes and publishes, and begins again if somebody else was first. Who has shown a table to a person before changing it
+//! uses [`publish_if`](crate::Traffic::publish_if) with the generation that was shown.
+//!
+//! # Counters, traces, logs
+//! An [`Observer`](crate::Observer) hears of each decision, attempt, outcome and event with the snapshot, so that names are at
+//! hand. `examples/edge_proxy/edge/counts.rs` counts decisions by route, cluster and region in forty lines.
+//!
+//! # Other layers
+//! Compression, authentication and a tracing span for the whole request go outside the stack. What belongs to one attempt,
+//! such as a span with the endpoint's name or a signature over its host, goes inside: around the client that the stack
+//! gets, or by [`map_attempt`](crate::layer::Stack::map_attempt), which is told the target.
+//!
+//! # A reverse proxy
+//! The stack directs requests; it does not make a proxy of a server. Hop-by-hop fields, `Forwarded`, upgrades, limits on
+//! heads and a graceful end are the program's. `examples/edge_proxy` has each in a file of its own, to be read or taken.
+//!
+//! # Tests of your own table
+//! A decision is a pure function, so a test needs no sockets: seed the draws and ask. The feature `testing` has strategies
+//! for requests, a scripted backend, and a world in virtual time.
+//!
+//! ```
+//! # use contraflow::{Facts, TableSpec, Traffic};
+//! use contraflow::Entropy;
+//! use contraflow::time::Clock;
+//!
+//! # let table = TableSpec::new()
+//! #     .cluster("shop", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80")))
+//! #     .route("checkout", |r| r.when(contraflow::Match::new().path_prefix("/checkout")).to("shop"))
+//! #     .build()?;
+//! let (clock, _hand) = Clock::manual();
+//! let traffic = Traffic::with_sources(table, clock, Entropy::seeded(1));
+//! let snapshot = traffic.snapshot();
+//! let decision = snapshot.decide(&Facts::path("/checkout/7"), traffic.draws(), traffic.now())?;
+//! assert_eq!(snapshot.describe(&decision).map(|names| names.route().as_str()), Some("checkout"));
+//! assert!(snapshot.decide(&Facts::path("/"), traffic.draws(), traffic.now()).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
