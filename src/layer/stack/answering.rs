@@ -1,7 +1,4 @@
-use super::map_attempt::MapAttempt;
-use super::service::Stack;
 use crate::error::Error;
-use crate::layer::leaf::Target;
 use crate::protocol::{Answer, Refusal};
 use pin_project_lite::pin_project;
 use std::convert::Infallible;
@@ -14,8 +11,8 @@ use tower_service::Service;
 /// A stack whose refusals are answers: see [`Stack::answering`](super::Stack::answering).
 #[derive(Debug)]
 pub struct Answering<S, K> {
-    stack: S,
-    protocol: K,
+    pub(super) stack: S,
+    pub(super) protocol: K,
     /// Why the stack failed its readiness check: it is not asked again, and this is the answer to every call.
     refusal: Option<Refusal>,
 }
@@ -63,28 +60,6 @@ impl<S, K> Answering<S, K> {
         Self: Service<R>,
     {
         self
-    }
-}
-
-impl<K, L> Answering<Stack<K, L>, K> {
-    /// Changes each attempt's request before the leaf gets it: see [`Stack::map_attempt`].
-    ///
-    /// A client that takes bodies of one type only, such as one made for axum's, gets them of that type:
-    ///
-    /// ```
-    /// # use contraflow::Traffic;
-    /// # use hyper_util::{client::legacy::{Client, connect::HttpConnector}, rt::TokioExecutor};
-    /// # let traffic = Traffic::single("api", |route| route)?;
-    /// # let client: Client<HttpConnector, axum::body::Body> = Client::builder(TokioExecutor::new()).build_http();
-    /// let proxy = traffic.http(client).map_attempt(|request: http::Request<_>, _| request.map(axum::body::Body::new));
-    /// let app: axum::Router = axum::Router::new().fallback_service(proxy.infallible());
-    /// # Ok::<(), contraflow::TableError>(())
-    /// ```
-    pub fn map_attempt<Q, T, F>(self, map: F) -> Answering<Stack<K, MapAttempt<L, F>>, K>
-    where
-        F: Fn(Q, &Target<'_>) -> T,
-    {
-        Answering::new(self.stack.map_attempt(map), self.protocol)
     }
 }
 

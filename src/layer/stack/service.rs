@@ -89,6 +89,28 @@ impl<K, L> Stack<K, L> {
     }
 }
 
+impl<K, L> Answering<Stack<K, L>, K> {
+    /// Changes each attempt's request before the leaf gets it: see [`Stack::map_attempt`].
+    ///
+    /// A client that takes bodies of one type only, such as one made for axum's, gets them of that type:
+    ///
+    /// ```
+    /// # use contraflow::Traffic;
+    /// # use hyper_util::{client::legacy::{Client, connect::HttpConnector}, rt::TokioExecutor};
+    /// # let traffic = Traffic::single("api", |route| route)?;
+    /// # let client: Client<HttpConnector, axum::body::Body> = Client::builder(TokioExecutor::new()).build_http();
+    /// let proxy = traffic.http(client).map_attempt(|request: http::Request<_>, _| request.map(axum::body::Body::new));
+    /// let app: axum::Router = axum::Router::new().fallback_service(proxy.infallible());
+    /// # Ok::<(), contraflow::TableError>(())
+    /// ```
+    pub fn map_attempt<Q, T, F>(self, map: F) -> Answering<Stack<K, MapAttempt<L, F>>, K>
+    where
+        F: Fn(Q, &Target<'_>) -> T,
+    {
+        Answering::new(self.stack.map_attempt(map), self.protocol)
+    }
+}
+
 impl<R, K, L> Service<R> for Stack<K, L>
 where
     K: Describe<R> + Replay<R> + Classify<L::Response, L::Error> + Release<L::Response> + Clone,
