@@ -11,6 +11,7 @@
 #[path = "../../examples/edge_proxy/edge/mod.rs"]
 mod edge;
 
+mod smuggling;
 mod wire;
 
 use edge::options::{Options, Upstream};

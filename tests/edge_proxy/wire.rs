@@ -55,6 +55,11 @@ impl Head {
         self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect()
     }
 
+    /// Whether there is a field of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, _)| field == name)
+    }
+
     /// The status, of an answer.
     pub(crate) fn status(&self) -> &str {
         self.line.split(' ').nth(1).unwrap_or_default()
@@ -75,6 +80,11 @@ impl Wire {
         self.stream.write_all(bytes.as_ref()).await.expect("the other end reads");
     }
 
+    /// Says that nothing more will be sent, and goes on reading.
+    pub(crate) async fn end(&mut self) {
+        self.stream.shutdown().await.expect("the connection is open");
+    }
+
     /// The next head, up to and without its empty line.
     pub(crate) async fn head(&mut self) -> Head {
         let end = loop {
@@ -84,7 +94,8 @@ impl Wire {
             let more = self.more().await;
             assert!(more, "the connection ended in the middle of a head: {:?}", String::from_utf8_lossy(&self.came));
         };
-        let head = String::from_utf8(self.came.drain(..end + 4).collect()).expect("a head of text");
+        // One byte, one character: values may be no text in any other reading.
+        let head: String = self.came.drain(..end + 4).map(char::from).collect();
         let mut lines = head.trim_end().split("\r\n");
         let line = lines.next().unwrap_or_default().to_owned();
         let field = |line: &str| {

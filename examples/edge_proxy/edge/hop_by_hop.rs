@@ -46,11 +46,13 @@ pub(crate) fn take(headers: &mut HeaderMap) -> Result<HopByHop, UnknownCoding> {
     if !is_plainly_chunked(headers) {
         return Err(UnknownCoding);
     }
-    taken.takes_trailers = tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"));
-    if tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade")) {
+    taken.takes_trailers = tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case(b"trailers"));
+    if tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade")) {
         taken.upgrade = protocols(headers);
     }
-    let named = tokens(headers, &CONNECTION).filter_map(|token| token.parse().ok()).filter(|name| *name != HOST);
+    let named = tokens(headers, &CONNECTION)
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
+        .filter(|name| *name != HOST);
     found.extend(named.collect::<Vec<_>>());
     for name in found {
         headers.remove(name);
@@ -58,25 +60,26 @@ pub(crate) fn take(headers: &mut HeaderMap) -> Result<HopByHop, UnknownCoding> {
     Ok(taken)
 }
 
-/// The elements of a field whose value is a list (RFC 9110, 5.6.1).
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|token| !token.is_empty())
+/// The elements of a field whose value is a list (RFC 9110, 5.6.1). Bytes: an element that is no text counts as one.
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let lines = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    let tokens = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    tokens.filter(|token| !token.is_empty())
 }
 
 /// Whether there is no coding, or just the one that is taken off on the way in. Of several, only the last would be.
 fn is_plainly_chunked(headers: &HeaderMap) -> bool {
     let mut codings = tokens(headers, &TRANSFER_ENCODING);
-    codings.next().is_none_or(|coding| coding.eq_ignore_ascii_case("chunked")) && codings.next().is_none()
+    codings.next().is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
 }
 
 /// The protocols to upgrade to, but HTTP/2: whoever speaks that over a connection upgraded through a proxy reaches the
 /// server behind it with requests that the proxy never sees.
 fn protocols(headers: &HeaderMap) -> Option<HeaderValue> {
-    let is_http = |token: &str| {
+    let is_http = |token: &[u8]| {
         let token = token.to_ascii_lowercase();
-        token.starts_with("h2") || token.starts_with("http/")
+        token.starts_with(b"h2") || token.starts_with(b"http/")
     };
     let wanted: Vec<_> = tokens(headers, &UPGRADE).filter(|token| !is_http(token)).collect();
-    if wanted.is_empty() { None } else { HeaderValue::from_str(&wanted.join(", ")).ok() }
+    if wanted.is_empty() { None } else { HeaderValue::from_bytes(&wanted.join(&b", "[..])).ok() }
 }
