@@ -11,6 +11,7 @@
 #[path = "../../examples/edge_proxy/edge/mod.rs"]
 mod edge;
 
+mod bad_bodies;
 mod smuggling;
 mod wire;
 

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 const AT_MOST: Duration = Duration::from_secs(1);
 
@@ -25,13 +25,18 @@ pin_project! {
         body: Incoming,
         // Boxed, since few wait for anything.
         held_until: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+        breaks: Option<oneshot::Sender<()>>,
     }
 }
 
+/// Told when the client's body breaks off, or cannot be read. An error when it never will.
+pub(crate) type Broke = oneshot::Receiver<()>;
+
 /// The request with a body that waits, if the client does.
-pub(crate) fn hold_back(request: Request<Incoming>, expects_continue: bool) -> Request<RequestBody> {
+pub(crate) fn hold_back(request: Request<Incoming>, expects_continue: bool) -> (Request<RequestBody>, Broke) {
     let waits = expects_continue && !request.body().is_end_stream();
-    let mut request = request.map(|body| RequestBody { body, held_until: None });
+    let (breaks, broke) = oneshot::channel();
+    let mut request = request.map(|body| RequestBody { body, held_until: None, breaks: Some(breaks) });
     if waits {
         let asked = Arc::new(Notify::new());
         let asks = asked.clone();
@@ -45,7 +50,7 @@ pub(crate) fn hold_back(request: Request<Incoming>, expects_continue: bool) -> R
             _ = tokio::time::timeout(AT_MOST, asked.notified()).await;
         }));
     }
-    request
+    (request, broke)
 }
 
 impl Body for RequestBody {
@@ -58,7 +63,14 @@ impl Body for RequestBody {
             ready!(held_until.as_mut().poll(cx));
             *me.held_until = None;
         }
-        me.body.poll_frame(cx)
+        let frame = ready!(me.body.poll_frame(cx));
+        if let Some(Err(_)) = frame
+            && let Some(breaks) = me.breaks.take()
+        {
+            // Nobody listens any more when the answer has begun.
+            _ = breaks.send(());
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -71,8 +71,14 @@ impl Proxy {
             Err(refused) => return sentence(refused),
         };
         let client = taken.upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
-        let request = hold_back(request, taken.expects_continue);
-        let mut response = match self.stack.oneshot(request).await {
+        let (request, broke) = hold_back(request, taken.expects_continue);
+        let answered = tokio::select! {
+            biased;
+            // The stack sees a caller who left early, which blames nobody. An error from the client would blame the endpoint.
+            Ok(()) = broke => return sentence((StatusCode::BAD_REQUEST, "the request's body broke off, or is malformed")),
+            answered = self.stack.oneshot(request) => answered,
+        };
+        let mut response = match answered {
             Ok(response) => response,
             Err(error) => {
                 self.complaints.say(format_args!("an endpoint failed: {}", in_full(&error)));
