@@ -12,13 +12,14 @@
 mod edge;
 
 mod bad_bodies;
+mod hosts;
 mod smuggling;
 mod wire;
 
 use edge::options::{Options, Upstream};
 use edge::run::Edge;
 use std::net::SocketAddr;
-use wire::{Server, Wire};
+use wire::{Head, Server, Wire};
 
 /// A proxy on free ports over these upstreams; over three of its own when there are none.
 async fn edge(upstreams: &[(&str, SocketAddr)]) -> Edge {
@@ -45,6 +46,16 @@ async fn edge_with(upstreams: &[(&str, SocketAddr)], change: impl FnOnce(&mut Op
 async fn edge_over_one() -> (Edge, Server) {
     let server = Server::start().await;
     (edge(&[("us-east", server.address)]).await, server)
+}
+
+/// The answer to a head that must not reach the endpoint.
+async fn refusal(head: &str) -> Head {
+    let (edge, server) = edge_over_one().await;
+    let mut client = Wire::to(edge.proxy).await;
+    client.send(format!("{head}\r\n\r\n")).await;
+    let answer = client.head().await;
+    assert!(server.is_alone(), "{head:?} reached the endpoint");
+    answer
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::tunnel;
 use bytes::Bytes;
 use contraflow::Traffic;
 use contraflow::layer::{Held, HttpStack};
-use contraflow::protocol::{Refusal, ReplayBody, ResponseBody};
+use contraflow::protocol::{Facts, Refusal, ReplayBody, ResponseBody};
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, MAX_FORWARDS, TE, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{Either, Full};
@@ -112,6 +112,7 @@ impl Proxy {
             Method::OPTIONS => count_hop(request)?,
             _ => {}
         }
+        settle_target(request)?;
         let mut taken = hop_by_hop::take(request.headers_mut())
             .map_err(|_| (StatusCode::NOT_IMPLEMENTED, "the body's transfer coding is not `chunked` alone"))?;
         self.own
@@ -144,6 +145,25 @@ fn clean(response: &mut Response<ResponseBody<Incoming, Held>>) -> Result<(), Re
     }
     // The version is each connection's own (RFC 9110, 2.5).
     *response.version_mut() = Version::HTTP_11;
+    Ok(())
+}
+
+/// Refuses a target of a form that the method has not, and makes the host of an absolute one the host, whatever `Host` says
+/// (RFC 9112, 3.2).
+fn settle_target<B>(request: &mut Request<B>) -> Result<(), Refused> {
+    let uri = request.uri();
+    let is_only_authority = uri.authority().is_some() && uri.scheme().is_none();
+    if is_only_authority || (uri.path() == "*" && *request.method() != Method::OPTIONS) {
+        return Err((StatusCode::BAD_REQUEST, "the request's target is neither a path nor an absolute URI"));
+    }
+    if let Some(authority) = uri.authority()
+        && request.headers().contains_key(HOST)
+        // Of two that differ, the stack says what is wrong.
+        && Facts::http(request).is_ok()
+    {
+        let host = HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII");
+        request.headers_mut().insert(HOST, host);
+    }
     Ok(())
 }
 
