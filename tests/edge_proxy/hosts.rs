@@ -1,15 +1,7 @@
 //! Whom a request is for: one host, said once, in a target of a form that its method has.
 
-use crate::wire::{Head, Wire};
-use crate::{edge_over_one, refusal};
-
-/// What the endpoint gets of a request.
-async fn passed_on(request: &str) -> Head {
-    let (edge, mut server) = edge_over_one().await;
-    let mut client = Wire::to(edge.proxy).await;
-    client.send(request).await;
-    server.accept().await.head().await
-}
+use crate::wire::Wire;
+use crate::{edge_over_one, passed_on, refusal};
 
 #[tokio::test]
 async fn a_request_for_no_host_or_for_two_is_refused() {

@@ -12,6 +12,7 @@
 mod edge;
 
 mod bad_bodies;
+mod hop_by_hop;
 mod hosts;
 mod smuggling;
 mod wire;
@@ -56,6 +57,26 @@ async fn refusal(head: &str) -> Head {
     let answer = client.head().await;
     assert!(server.is_alone(), "{head:?} reached the endpoint");
     answer
+}
+
+/// What the endpoint gets of a request without a body.
+async fn passed_on(request: &str) -> Head {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = Wire::to(edge.proxy).await;
+    client.send(request).await;
+    server.accept().await.head().await
+}
+
+/// What the client gets of an answer: its head, and all the rest when the endpoint closes after it.
+async fn sent_back(answer: impl AsRef<[u8]>) -> (Head, String) {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = Wire::to(edge.proxy).await;
+    client.send("GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n").await;
+    let mut endpoint = server.accept().await;
+    endpoint.head().await;
+    endpoint.send(answer).await;
+    endpoint.end().await;
+    (client.head().await, client.rest().await)
 }
 
 #[tokio::test]

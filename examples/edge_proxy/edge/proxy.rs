@@ -10,8 +10,9 @@ use bytes::Bytes;
 use contraflow::Traffic;
 use contraflow::layer::{Held, HttpStack};
 use contraflow::protocol::{Facts, Refusal, ReplayBody, ResponseBody};
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, MAX_FORWARDS, TE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, MAX_FORWARDS, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
+use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -119,6 +120,10 @@ impl Proxy {
             .sign(request, &self.peer)
             .map_err(|_| (StatusCode::LOOP_DETECTED, "the request came back to this proxy: an endpoint leads here"))?;
         taken.upgrade = taken.upgrade.filter(|_| is_1_1);
+        // hyper leaves a body of unknown length out where the method seldom has one, unless it is told.
+        if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         // What the next hop is asked anew.
         if let Some(protocols) = &taken.upgrade {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
