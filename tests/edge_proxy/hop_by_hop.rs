@@ -154,6 +154,39 @@ async fn an_answers_other_fields_go_on_in_their_order() {
 }
 
 #[tokio::test]
+async fn an_answer_has_one_length_or_chunks() {
+    for (lines, body, passed_on) in [
+        // Chunks overrule a length (RFC 9112, 6.3).
+        ("Content-Length: 3\r\nTransfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n", Err("chunked")),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 30", "5\r\nhello\r\n0\r\n\r\n", Err("chunked")),
+        ("Connection: content-length\r\nContent-Length: 5", "hello", Ok("5")),
+        ("Content-Length: 5\r\nContent-Length: 5", "hello", Ok("5")),
+        ("Content-Length: 5, 5", "hello", Ok("5")),
+        ("X: until the end", "hello", Err("chunked")),
+    ] {
+        let (head, came) = sent_back(format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n{body}")).await;
+        match passed_on {
+            Ok(length) => {
+                assert_eq!(
+                    (head.values("content-length"), head.has("transfer-encoding")),
+                    (vec![length], false),
+                    "{lines}"
+                );
+                assert_eq!(came, "hello", "{lines}");
+            }
+            Err(coding) => {
+                assert_eq!(
+                    (head.values("transfer-encoding"), head.has("content-length")),
+                    (vec![coding], false),
+                    "{lines}"
+                );
+                assert_eq!(came, "5\r\nhello\r\n0\r\n\r\n", "{lines}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_has_two_readings_is_502() {
     for lines in [
         "Content-Length: 5\r\nContent-Length: 6",

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use contraflow::Traffic;
 use contraflow::layer::{Held, HttpStack};
 use contraflow::protocol::{Facts, Refusal, ReplayBody, ResponseBody};
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, MAX_FORWARDS, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, MAX_FORWARDS, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::{Either, Full};
@@ -147,6 +149,10 @@ fn clean(response: &mut Response<ResponseBody<Incoming, Held>>) -> Result<(), Re
     if let Some(protocols) = taken.upgrade.filter(|_| says_upgrade) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         response.headers_mut().insert(UPGRADE, protocols);
+    }
+    // hyper writes the length that it read by: one of two that are alike, or none beside chunks (RFC 9112, 6.3).
+    if !response.body().is_end_stream() {
+        response.headers_mut().remove(CONTENT_LENGTH);
     }
     // The version is each connection's own (RFC 9110, 2.5).
     *response.version_mut() = Version::HTTP_11;
