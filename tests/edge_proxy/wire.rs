@@ -80,6 +80,11 @@ impl Wire {
         self.stream.write_all(bytes.as_ref()).await.expect("the other end reads");
     }
 
+    /// Sends what the other end may have refused before it read all.
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        _ = self.stream.write_all(bytes.as_ref()).await;
+    }
+
     /// Says that nothing more will be sent, and goes on reading.
     pub(crate) async fn end(&mut self) {
         self.stream.shutdown().await.expect("the connection is open");

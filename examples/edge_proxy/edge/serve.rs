@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
 
 /// A head may have so many fields; one with more is answered with 431.
-const MOST_FIELDS: usize = 100;
+pub(crate) const MOST_FIELDS: usize = 100;
 
 /// A client has this long for a head, and for the pause before it: slower ones hold connections for nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
