@@ -14,6 +14,7 @@ mod edge;
 mod bad_bodies;
 mod hop_by_hop;
 mod hosts;
+mod http2;
 mod limits;
 mod smuggling;
 mod wire;

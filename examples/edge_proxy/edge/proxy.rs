@@ -5,13 +5,15 @@ use super::expect::{RequestBody, hold_back};
 use super::forwarded::{Own, Peer};
 use super::hop_by_hop::{self, HopByHop};
 use super::life::Life;
+use super::serve::MOST_FIELDS;
 use super::tunnel;
 use bytes::Bytes;
 use contraflow::Traffic;
 use contraflow::layer::{Held, HttpStack};
 use contraflow::protocol::{Facts, Refusal, ReplayBody, ResponseBody};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, MAX_FORWARDS, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, MAX_FORWARDS, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
@@ -119,15 +121,26 @@ impl Proxy {
             _ => {}
         }
         settle_target(request)?;
+        if request.headers().len() > MOST_FIELDS {
+            // hyper counts those of HTTP/1.1 only.
+            return Err((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many header fields"));
+        }
+        if request.version() == Version::HTTP_2 {
+            join_cookies(request.headers_mut());
+        }
         let mut taken = hop_by_hop::take(request.headers_mut())
             .map_err(|_| (StatusCode::NOT_IMPLEMENTED, "the body's transfer coding is not `chunked` alone"))?;
         self.own
             .sign(request, &self.peer)
             .map_err(|_| (StatusCode::LOOP_DETECTED, "the request came back to this proxy: an endpoint leads here"))?;
         taken.upgrade = taken.upgrade.filter(|_| is_1_1);
-        // hyper leaves a body of unknown length out where the method seldom has one, unless it is told.
-        if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
-            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        if !request.body().is_end_stream() {
+            // hyper writes the length that it knows, once. A body of unknown length it leaves out where the method seldom has
+            // one, unless it is told.
+            request.headers_mut().remove(CONTENT_LENGTH);
+            if request.body().size_hint().exact().is_none() {
+                request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
         }
         // What the next hop is asked anew.
         if let Some(protocols) = &taken.upgrade {
@@ -182,6 +195,15 @@ fn settle_target<B>(request: &mut Request<B>) -> Result<(), Refused> {
         request.headers_mut().insert(HOST, host);
     }
     Ok(())
+}
+
+/// Makes one field of the cookies, each of which may have come in its own: in HTTP/1.1 there is one (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<_> = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1 {
+        let cookies = HeaderValue::from_bytes(&cookies.join(&b"; "[..])).expect("values, with semicolons between them");
+        headers.insert(COOKIE, cookies);
+    }
 }
 
 /// One hop less to go; at none, the answer is ours (RFC 9110, 7.6.2).

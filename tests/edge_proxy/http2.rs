@@ -1,0 +1,129 @@
+//! Clients that speak HTTP/2, and an endpoint that does not.
+
+use crate::edge::serve::{LONGEST_HEAD, MOST_FIELDS};
+use crate::{Edge, edge_over_one};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+
+/// A client of the proxy.
+async fn client(edge: &Edge) -> SendRequest<Full<Bytes>> {
+    let stream = TcpStream::connect(edge.proxy).await.expect("somebody listens");
+    let (client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    client
+}
+
+/// Sends a request, which goes on whether or not anybody waits for the answer.
+fn send(
+    client: &mut SendRequest<Full<Bytes>>,
+    request: http::request::Builder,
+) -> impl Future<Output = Response<Incoming>> {
+    send_with(client, request, "")
+}
+
+fn send_with(
+    client: &mut SendRequest<Full<Bytes>>,
+    request: http::request::Builder,
+    body: &'static str,
+) -> impl Future<Output = Response<Incoming>> {
+    let request = request.body(Full::from(body)).expect("a request");
+    let answer = tokio::spawn(client.send_request(request));
+    async { answer.await.expect("it does not panic").expect("an answer") }
+}
+
+#[tokio::test]
+async fn the_authority_becomes_the_host() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let answer = send(&mut client, Request::get("http://shop.example:8443/cart?id=7").header("x", "y"));
+    let mut endpoint = server.accept().await;
+    let request = endpoint.head().await;
+    assert_eq!(request.line, "GET /cart?id=7 HTTP/1.1");
+    assert_eq!(request.values("host"), ["shop.example:8443"]);
+    assert_eq!(request.values("x-forwarded-host"), ["shop.example:8443"]);
+    assert_eq!(request.values("forwarded"), ["for=127.0.0.1;host=\"shop.example:8443\";proto=http"]);
+    assert!(request.values("via")[0].starts_with("2.0 contraflow-"));
+    assert!(!request.has("content-length") && !request.has("transfer-encoding"));
+    endpoint.send("HTTP/1.1 200 OK\r\nconnection: x, keep-alive\r\nx: y\r\nkeep-alive: timeout=5\r\n").await;
+    endpoint.send("transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n").await;
+    let answer = answer.await;
+    for name in ["connection", "x", "keep-alive", "transfer-encoding"] {
+        assert!(!answer.headers().contains_key(name), "{name}");
+    }
+    assert_eq!(answer.into_body().collect().await.expect("a body").to_bytes(), "hello");
+}
+
+#[tokio::test]
+async fn a_host_beside_the_authority_has_to_agree() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let refused = send(&mut client, Request::get("http://a.example/").header("host", "b.example")).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert!(server.is_alone());
+    _ = send(&mut client, Request::get("http://a.example:80/").header("host", "A.example"));
+    assert_eq!(server.accept().await.head().await.values("host"), ["a.example:80"]);
+}
+
+/// HTTP/2 lets a client send each cookie in a field of its own, and HTTP/1.1 does not (RFC 9113, 8.2.3). Browsers do.
+#[tokio::test]
+async fn cookies_are_one_field_again() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let request =
+        Request::get("http://a.example/").header("cookie", "a=1").header("x", "y").header("cookie", "b=2; c=3");
+    _ = send(&mut client, request);
+    let request = server.accept().await.head().await;
+    assert_eq!(request.values("cookie"), ["a=1; b=2; c=3"]);
+}
+
+#[tokio::test]
+async fn a_head_may_have_as_many_fields_as_in_http_1_1() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let with = |fields| (0..fields).fold(Request::get("http://a.example/"), |request, _| request.header("x", "y"));
+    let refused = send(&mut client, with(MOST_FIELDS + 1)).await;
+    assert_eq!(refused.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert!(server.is_alone());
+    _ = send(&mut client, with(MOST_FIELDS));
+    assert_eq!(server.accept().await.head().await.values("x").len(), MOST_FIELDS);
+}
+
+#[tokio::test]
+async fn a_head_may_not_be_longer_than_in_http_1_1() {
+    let (edge, server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let refused = send(&mut client, Request::get("http://a.example/").header("x", "x".repeat(LONGEST_HEAD))).await;
+    assert_eq!(refused.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert!(server.is_alone());
+}
+
+#[tokio::test]
+async fn a_body_goes_on_with_one_length_or_in_chunks() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let twice = Request::post("http://a.example/").header("content-length", "5").header("content-length", "5");
+    for request in [Request::post("http://a.example/"), twice] {
+        _ = send_with(&mut client, request, "hello");
+        let mut endpoint = server.accept().await;
+        assert_eq!(endpoint.head().await.values("content-length"), ["5"]);
+        assert_eq!(endpoint.exactly(5).await, "hello");
+    }
+}
+
+#[tokio::test]
+async fn protocols_are_not_changed_in_http_2() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let answer = send(&mut client, Request::get("http://a.example/").header("te", "trailers"));
+    let mut endpoint = server.accept().await;
+    let request = endpoint.head().await;
+    assert_eq!((request.values("te"), request.values("connection")), (vec!["trailers"], vec!["te"]));
+    endpoint.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").await;
+    assert_eq!(answer.await.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(endpoint.rest().await, "");
+}
