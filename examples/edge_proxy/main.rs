@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `serve` | connections: HTTP/1.1 and HTTP/2 on one port, limits on heads, the graceful end |
 //! | `proxy` | a request's way, in and back |
+//! | `target` | what a request is for |
 //! | `hop_by_hop`, `forwarded` | what is not passed on, and what is added |
 //! | `expect` | bodies that wait for `100 Continue` |
 //! | `tunnel` | connections that change their protocol |

@@ -13,5 +13,6 @@ pub(crate) mod run;
 pub(crate) mod serve;
 mod status;
 pub(crate) mod table;
+pub(crate) mod target;
 mod tunnel;
 mod upstreams;

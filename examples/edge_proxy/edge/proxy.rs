@@ -6,16 +6,15 @@ use super::forwarded::{Own, Peer};
 use super::hop_by_hop::{self, HopByHop};
 use super::life::Life;
 use super::serve::MOST_FIELDS;
-use super::tunnel;
+use super::{target, tunnel};
 use bytes::Bytes;
 use contraflow::Traffic;
 use contraflow::layer::{Held, HttpStack};
-use contraflow::protocol::{Facts, Refusal, ReplayBody, ResponseBody};
+use contraflow::protocol::{Refusal, ReplayBody, ResponseBody};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, MAX_FORWARDS, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -31,14 +30,11 @@ use tower::ServiceExt;
 /// An endpoint that takes no connection within this time is not there.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// A path with its query may be this long, in bytes; a longer one is answered with 414. Twice what RFC 9110, 4.1 asks for.
-pub(crate) const LONGEST_TARGET: usize = 16 * 1024;
-
 /// The body of an answer: the endpoint's, or a sentence of ours.
 pub(crate) type AnswerBody = Either<ResponseBody<Incoming, Held>, Full<Bytes>>;
 
 /// Why a request, or its answer, goes no further.
-type Refused = (StatusCode, &'static str);
+pub(crate) type Refused = (StatusCode, &'static str);
 
 /// The proxy, as one connection has it.
 #[derive(Clone, Debug)]
@@ -110,17 +106,7 @@ impl Proxy {
 
     /// Makes a request that came to us one that we send.
     fn prepare(&self, request: &mut Request<Incoming>) -> Result<HopByHop, Refused> {
-        let is_1_1 = request.version() == Version::HTTP_11;
-        if is_1_1 && !request.headers().contains_key(HOST) {
-            return Err((StatusCode::BAD_REQUEST, "the request has no Host header"));
-        }
-        match *request.method() {
-            Method::CONNECT => return Err((StatusCode::NOT_IMPLEMENTED, "this proxy opens no tunnels by CONNECT")),
-            Method::TRACE => return Err((StatusCode::NOT_IMPLEMENTED, "this proxy sends no request back by TRACE")),
-            Method::OPTIONS => count_hop(request)?,
-            _ => {}
-        }
-        settle_target(request)?;
+        target::settle(request)?;
         if request.headers().len() > MOST_FIELDS {
             // hyper counts those of HTTP/1.1 only.
             return Err((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many header fields"));
@@ -133,7 +119,7 @@ impl Proxy {
         self.own
             .sign(request, &self.peer)
             .map_err(|_| (StatusCode::LOOP_DETECTED, "the request came back to this proxy: an endpoint leads here"))?;
-        taken.upgrade = taken.upgrade.filter(|_| is_1_1);
+        taken.upgrade = taken.upgrade.filter(|_| request.version() == Version::HTTP_11);
         if !request.body().is_end_stream() {
             // hyper writes the length that it knows, once. A body of unknown length it leaves out where the method seldom has
             // one, unless it is told.
@@ -175,28 +161,6 @@ fn clean(response: &mut Response<ResponseBody<Incoming, Held>>) -> Result<(), Re
     Ok(())
 }
 
-/// Refuses a target that is too long, or of a form that the method has not, and makes the host of an absolute one the host, whatever `Host` says
-/// (RFC 9112, 3.2).
-fn settle_target<B>(request: &mut Request<B>) -> Result<(), Refused> {
-    let uri = request.uri();
-    let is_only_authority = uri.authority().is_some() && uri.scheme().is_none();
-    if is_only_authority || (uri.path() == "*" && *request.method() != Method::OPTIONS) {
-        return Err((StatusCode::BAD_REQUEST, "the request's target is neither a path nor an absolute URI"));
-    }
-    if uri.path_and_query().is_some_and(|path| path.as_str().len() > LONGEST_TARGET) {
-        return Err((StatusCode::URI_TOO_LONG, "the request's target is too long"));
-    }
-    if let Some(authority) = uri.authority()
-        && request.headers().contains_key(HOST)
-        // Of two that differ, the stack says what is wrong.
-        && Facts::http(request).is_ok()
-    {
-        let host = HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII");
-        request.headers_mut().insert(HOST, host);
-    }
-    Ok(())
-}
-
 /// Makes one field of the cookies, each of which may have come in its own: in HTTP/1.1 there is one (RFC 9113, 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<_> = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes).collect();
@@ -204,17 +168,6 @@ fn join_cookies(headers: &mut HeaderMap) {
         let cookies = HeaderValue::from_bytes(&cookies.join(&b"; "[..])).expect("values, with semicolons between them");
         headers.insert(COOKIE, cookies);
     }
-}
-
-/// One hop less to go; at none, the answer is ours (RFC 9110, 7.6.2).
-fn count_hop(request: &mut Request<Incoming>) -> Result<(), Refused> {
-    let Some(left) = request.headers().get(MAX_FORWARDS).and_then(|left| left.to_str().ok()?.parse::<u32>().ok())
-    else {
-        return Ok(());
-    };
-    let Some(left) = left.checked_sub(1) else { return Err((StatusCode::OK, "this is the proxy")) };
-    request.headers_mut().insert(MAX_FORWARDS, left.into());
-    Ok(())
 }
 
 fn explain(status: StatusCode, refusal: &Refusal) -> Response<AnswerBody> {
