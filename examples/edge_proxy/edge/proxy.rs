@@ -49,13 +49,9 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// For connections to come: see [`of`](Self::of).
     pub(crate) fn new(traffic: &Traffic, trusts_claims: bool, life: &Life) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_WITHIN));
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         Proxy {
             // This line, and the one in `answer` that uses it, are all that the proxy has to do with routing.
-            stack: traffic.http(client),
+            stack: traffic.http(client()),
             peer: Arc::new(Peer::new(SocketAddr::from(([0, 0, 0, 0], 0)))),
             own: Arc::new(Own::new(trusts_claims)),
             complaints: Arc::new(Complaints::new()),
@@ -140,6 +136,17 @@ impl Proxy {
         }
         Ok(taken)
     }
+}
+
+/// One client for all endpoints, with a pool of connections to each.
+pub(crate) fn client<B>() -> Client<HttpConnector, B>
+where
+    B: Body<Data: Send> + Send,
+{
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_WITHIN));
+    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)
 }
 
 /// Makes an answer that came to us one that we send.
