@@ -212,7 +212,14 @@ impl Proxy {
 /// The program.
 async fn whole(upstreams: Vec<Upstream>) -> (SocketAddr, Edge) {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let options = Options { listen: any, admin: any, upstreams, allow_remote_admin: false, trust_forwarded: false };
+    let options = Options {
+        listen: any,
+        admin: any,
+        upstreams,
+        http2_upstreams: false,
+        allow_remote_admin: false,
+        trust_forwarded: false,
+    };
     let edge = Edge::start(&options).await.expect("a proxy that runs");
     (edge.proxy, edge)
 }
@@ -222,7 +229,7 @@ async fn forward(endpoints: Vec<Authority>, with_headers: bool) -> (SocketAddr, 
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let life = Life::new();
-    let (client, own) = (client(), Arc::new(Own::new(false)));
+    let (client, own) = (client(false), Arc::new(Own::new(false)));
     let next = Arc::new((endpoints, AtomicUsize::new(0)));
     tokio::spawn(serve(listener, life.clone(), move |peer| {
         let (client, next, own, peer) = (client.clone(), next.clone(), own.clone(), Arc::new(Peer::new(peer)));

@@ -9,8 +9,9 @@
 //! | file | does |
 //! |---|---|
 //! | `serve` | connections: HTTP/1.1 and HTTP/2 on one port, limits on heads, the graceful end |
-//! | `proxy` | a request's way, in and back |
-//! | `target` | what a request is for |
+//! | `proxy` | a request's way, in, through the stack, and back |
+//! | `request`, `target` | what comes in, and what it is for |
+//! | `answer` | what goes back, and sentences in its place |
 //! | `hop_by_hop`, `forwarded` | what is not passed on, and what is added |
 //! | `expect` | bodies that wait for `100 Continue` |
 //! | `tunnel` | connections that change their protocol |

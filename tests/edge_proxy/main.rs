@@ -38,6 +38,7 @@ async fn edge_with(upstreams: &[(&str, SocketAddr)], change: impl FnOnce(&mut Op
         listen: ([127, 0, 0, 1], 0).into(),
         admin: ([127, 0, 0, 1], 0).into(),
         upstreams: upstreams.iter().map(upstream).collect(),
+        http2_upstreams: false,
         allow_remote_admin: false,
         trust_forwarded: false,
     };

@@ -29,15 +29,18 @@ pin_project! {
     }
 }
 
-/// Told when the client's body breaks off, or cannot be read. An error when it never will.
+/// Told when the client's body breaks off, or cannot be read. An error when it will not.
 pub(crate) type Broke = oneshot::Receiver<()>;
 
-/// The request with a body that waits, if the client does.
-pub(crate) fn hold_back(request: Request<Incoming>, expects_continue: bool) -> (Request<RequestBody>, Broke) {
-    let waits = expects_continue && !request.body().is_end_stream();
+/// The request with a body that waits, if the client does; and if there is one, who hears when it breaks.
+pub(crate) fn hold_back(request: Request<Incoming>, expects_continue: bool) -> (Request<RequestBody>, Option<Broke>) {
+    let mut request = request.map(|body| RequestBody { body, held_until: None, breaks: None });
+    if request.body().is_end_stream() {
+        return (request, None);
+    }
     let (breaks, broke) = oneshot::channel();
-    let mut request = request.map(|body| RequestBody { body, held_until: None, breaks: Some(breaks) });
-    if waits {
+    request.body_mut().breaks = Some(breaks);
+    if expects_continue {
         let asked = Arc::new(Notify::new());
         let asks = asked.clone();
         hyper::ext::on_informational(&mut request, move |response| {
@@ -50,7 +53,7 @@ pub(crate) fn hold_back(request: Request<Incoming>, expects_continue: bool) -> (
             _ = tokio::time::timeout(AT_MOST, asked.notified()).await;
         }));
     }
-    (request, broke)
+    (request, Some(broke))
 }
 
 impl Body for RequestBody {

@@ -1,6 +1,7 @@
 //! The parts of the proxy.
 
 mod admin;
+mod answer;
 mod complaints;
 mod counts;
 mod expect;
@@ -9,6 +10,7 @@ pub(crate) mod hop_by_hop;
 pub(crate) mod life;
 pub(crate) mod options;
 pub(crate) mod proxy;
+mod request;
 pub(crate) mod run;
 pub(crate) mod serve;
 mod status;

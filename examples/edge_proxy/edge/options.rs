@@ -23,6 +23,10 @@ pub(crate) struct Options {
     #[arg(long = "upstream", value_name = "REGION=URL")]
     pub(crate) upstreams: Vec<Upstream>,
 
+    /// Speak HTTP/2 with prior knowledge to all upstreams: for gRPC. They see their own address as the host.
+    #[arg(long)]
+    pub(crate) http2_upstreams: bool,
+
     /// Let the admin port be reached from other machines. Whoever reaches it can move all traffic.
     #[arg(long)]
     pub(crate) allow_remote_admin: bool,

@@ -56,13 +56,10 @@ impl Edge {
         let counts = Arc::new(Counts::default());
         traffic.observe(counts.clone());
 
-        let handler = Proxy::new(&traffic, options.trust_forwarded, &life);
+        let handler = Proxy::new(&traffic, options, &life);
         tokio::spawn(serve(proxy, life.clone(), move |client| {
             let handler = handler.of(client);
-            service_fn(move |request| {
-                let answer = handler.clone().answer(request);
-                async move { Ok::<_, Infallible>(answer.await) }
-            })
+            service_fn(move |request| handler.answer(request))
         }));
         let handler = Admin::new(&traffic, &counts, options.allow_remote_admin);
         tokio::spawn(serve(admin, life.clone(), move |_| {

@@ -1,6 +1,6 @@
 //! What a request is for: a method that we pass on, a target of a form that the method has, and one host.
 
-use super::proxy::Refused;
+use super::answer::Refused;
 use contraflow::protocol::Facts;
 use http::header::{HOST, HeaderValue, MAX_FORWARDS};
 use http::{Method, Request, StatusCode, Version};

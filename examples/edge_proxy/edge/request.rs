@@ -1,0 +1,60 @@
+//! The way in: a request that came to us becomes one that we send.
+
+use super::answer::Refused;
+use super::forwarded::{Own, Peer};
+use super::hop_by_hop::{self, HopByHop};
+use super::serve::MOST_FIELDS;
+use super::target;
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{Request, StatusCode, Version};
+use http_body::Body;
+
+/// Makes it one that we send to an endpoint that takes upgrades, or not; or says why it goes no further.
+pub(crate) fn prepare<B: Body>(
+    request: &mut Request<B>,
+    own: &Own,
+    peer: &Peer,
+    takes_upgrades: bool,
+) -> Result<HopByHop, Refused> {
+    target::settle(request)?;
+    if request.headers().len() > MOST_FIELDS {
+        // hyper counts those of HTTP/1.1 only.
+        return Err((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many header fields"));
+    }
+    if request.version() == Version::HTTP_2 {
+        join_cookies(request.headers_mut());
+    }
+    let mut taken = hop_by_hop::take(request.headers_mut())
+        .map_err(|_| (StatusCode::NOT_IMPLEMENTED, "the body's transfer coding is not `chunked` alone"))?;
+    own.sign(request, peer)
+        .map_err(|_| (StatusCode::LOOP_DETECTED, "the request came back to this proxy: an endpoint leads here"))?;
+    taken.upgrade = taken.upgrade.filter(|_| takes_upgrades && request.version() == Version::HTTP_11);
+    if !request.body().is_end_stream() {
+        // hyper writes the length that it knows, once. A body of unknown length it leaves out where the method seldom has
+        // one, unless it is told.
+        request.headers_mut().remove(CONTENT_LENGTH);
+        if request.body().size_hint().exact().is_none() {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+    }
+    // What the next hop is asked anew.
+    if let Some(protocols) = &taken.upgrade {
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        request.headers_mut().insert(UPGRADE, protocols.clone());
+    } else if taken.takes_trailers {
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("te"));
+    }
+    if taken.takes_trailers {
+        request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+    }
+    Ok(taken)
+}
+
+/// Makes one field of the cookies, each of which may have come in its own: in HTTP/1.1 there is one (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<_> = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1 {
+        let cookies = HeaderValue::from_bytes(&cookies.join(&b"; "[..])).expect("values, with semicolons between them");
+        headers.insert(COOKIE, cookies);
+    }
+}
