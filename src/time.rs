@@ -56,6 +56,9 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// No timer is set for longer: thirty years.
+const FARTHEST: Duration = Duration::from_secs(30 * 365 * 86400);
+
 /// Where time comes from. Cheap to clone; clones agree.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
@@ -134,10 +137,16 @@ impl Clock {
         matches!(self.0, Source::Manual(_)) || tokio::runtime::Handle::try_current().is_ok()
     }
 
-    /// A moment of this clock on tokio's, which ends sooner: at most thirty years from now.
+    /// A moment of this clock on tokio's, which ends sooner.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn on_tokios(&self, until: Instant) -> tokio::time::Instant {
-        let left = until.since(self.now()).min(Duration::from_secs(30 * 365 * 86400));
+        // The same clock: no need to ask what time it is.
+        if let Source::Std(origin) = &self.0
+            && until.since(Instant::START) < FARTHEST
+        {
+            return *origin + until.since(Instant::START);
+        }
+        let left = until.since(self.now()).min(FARTHEST);
         tokio::time::Instant::now() + left
     }
 }
