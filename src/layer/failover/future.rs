@@ -8,6 +8,7 @@ use crate::time::Sleep;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -66,25 +67,28 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
     /// the future has to ask.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
-    pub(crate) fn start(protocol: K, mut pass: Pass, request: Q, leaf: &L) -> Self {
+    pub(crate) fn start(protocol: K, mut pass: Pass, request: Q, leaf: &mut L) -> Self {
         if let Err(rejected) = pass.choose_first(leaf.admits(&request)) {
             return FailoverFuture::rejected(protocol, rejected);
         }
-        let mut leaf = leaf.clone();
-        if L::SHARED {
-            // Nobody is to be woken: the future asks again if it has to wait.
-            match leaf.poll_ready(&Target::of(&pass), &mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Ok(())) => {
-                    pass.send();
-                    let state = State::Calling { future: leaf.call(request, &Target::of(&pass)) };
-                    return FailoverFuture { state, pass: Some(pass), timer: None, protocol };
-                }
-                Poll::Ready(Err(NotReady::Broken(error))) => return FailoverFuture::broken(protocol, error),
-                // An address that is no good now will not be in a moment.
-                Poll::Ready(Err(NotReady::Refused(_))) | Poll::Pending => {}
-            }
+        if !L::SHARED {
+            return FailoverFuture::asking(protocol, pass, request, leaf.clone());
         }
-        FailoverFuture::asking(protocol, pass, request, leaf)
+        // Nobody is to be woken: the future asks again if it has to wait.
+        let said = leaf.poll_ready(&Target::of(&pass), &mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Ok(())) = said {
+            pass.send();
+            let state = State::Calling { future: leaf.call(request, &Target::of(&pass)) };
+            return FailoverFuture { state, pass: Some(pass), timer: None, protocol };
+        }
+        // The one that was asked is used up: it may stand in a queue, or be broken.
+        let fresh = leaf.clone();
+        let asked = mem::replace(leaf, fresh);
+        match said {
+            Poll::Ready(Err(NotReady::Broken(error))) => FailoverFuture::broken(protocol, error),
+            // An address that is no good now will not be in a moment.
+            _ => FailoverFuture::asking(protocol, pass, request, asked),
+        }
     }
 
     /// The request is ours until an endpoint can take it.

@@ -40,6 +40,6 @@ where
         let Routed { request, mut pass, protocol } = routed;
         pass.shows_decision(self.shows_decision);
         let request = protocol.seal(request);
-        FailoverFuture::start(protocol, pass, request, &self.leaf)
+        FailoverFuture::start(protocol, pass, request, &mut self.leaf)
     }
 }

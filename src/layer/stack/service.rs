@@ -135,6 +135,6 @@ where
         };
         pass.shows_decision(self.shows_decision);
         let request = self.protocol.seal(request);
-        FailoverFuture::start(self.protocol.clone(), pass, request, &self.leaf)
+        FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf)
     }
 }
