@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 /// A service that is told for each request which endpoint it goes to: like tower's `Service`, with the endpoint.
 ///
-/// A clone is made for each request, and begins without readiness. [`call`](Self::call) follows a
+/// A clone is made for each request that waits, and begins without readiness. [`call`](Self::call) follows a
 /// [`poll_ready`](Self::poll_ready) that said yes for the same target, as tower's contract has it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no leaf for requests of type `{R}`",
