@@ -12,6 +12,10 @@
 //! **By design:**
 //! - Deadlines and `hold_at_most` are kept by tokio's timers, to the millisecond. Outside a tokio runtime a future that has to
 //!   wait panics, unless there is no deadline or the clock is moved by hand; `hold_at_most` is not kept there.
+//! - A deadline runs from the call to the head of the answer, so an upload counts against it: routes that take long ones need
+//!   longer deadlines.
+//! - A body of the request that breaks off is an error of the HTTP client, and so a failure of the endpoint. A server that
+//!   knows better drops the future, as the edge proxy does (`examples/edge_proxy/edge/proxy.rs`): that blames nobody.
 //! - A future that was called and never polled counts as in flight until it is dropped, and so does a body that is never polled.
 //! - A request that waits for an endpoint's service to become ready notices an evacuation when it is next polled: when
 //!   that service is ready, or at its deadline. It is never sent there.

@@ -30,6 +30,21 @@
 //! On two threads the counts of a region meet on one cache line. Where both threads run on one core's two halves that costs
 //! nothing, and neither does the tower stack's one semaphore: there the ratio is that of one thread.
 //!
+//! # On real traffic
+//! `cargo bench --bench proxy` puts the example `edge_proxy` beside a bare proxy: the same hyper server and client, and a
+//! service that only writes the endpoint into the URI. What counts is the CPU time of the proxy's thread, the kernel's work
+//! included; both take turns with the same load over kept connections, a ratio is the median of 601 rounds.
+//!
+//! | a request of 8 headers | bare | edge proxy | ratio | goal |
+//! |---|---|---|---|---|
+//! | an answer of 300 B | 18.7 to 22.5 us | 20.8 to 24.7 us | 1.10 to 1.11 | 1.05, **missed** |
+//! | an answer of 64 kB | 35 to 37 us | 36 to 37 us | 1.00 to 1.03, 1.09 in a loud run | 1.05 |
+//!
+//! Of the 2 us between them the headers that a proxy owes (hop-by-hop fields, `Forwarded`, `X-Forwarded-*`, `Via`) take 0.5,
+//! which the bench shows as a bare proxy that does only that (1.04); the stack 0.9; the counters, checks and bodies of the
+//! program the rest. The stack costs more here than in a loop of its own, since the server and the kernel empty the
+//! caches between its turns, and a request that waits needs a timer for its deadline: 0.2 to 0.4 of the 0.9.
+//!
 //! # The core
 //! `cargo bench --bench bars` prints this table: all cases take turns in one process, each figure is the median of 301
 //! rounds, a ratio the median of the rounds' ratios. The figures are from two shared cores of an AMD EPYC at 2.6 GHz with
