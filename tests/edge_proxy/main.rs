@@ -8,10 +8,12 @@
     reason = "they are for the library; the proxy is a program"
 )]
 
+#[allow(dead_code, reason = "the program uses all of it")]
 #[path = "../../examples/edge_proxy/edge/mod.rs"]
 mod edge;
 
 mod bad_bodies;
+mod forwarded;
 mod hop_by_hop;
 mod hosts;
 mod http2;
