@@ -13,6 +13,7 @@
 mod edge;
 
 mod bad_bodies;
+mod expect;
 mod forwarded;
 mod hop_by_hop;
 mod hosts;

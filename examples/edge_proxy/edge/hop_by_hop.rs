@@ -32,7 +32,10 @@ pub(crate) fn take(headers: &mut HeaderMap) -> Result<HopByHop, UnknownCoding> {
     let mut found = Vec::new();
     for name in headers.keys() {
         match *name {
-            EXPECT => taken.expects_continue = true,
+            EXPECT => {
+                let mut expected = tokens(headers, &EXPECT);
+                taken.expects_continue = expected.any(|token| token.eq_ignore_ascii_case(b"100-continue"));
+            }
             CONNECTION | PROXY_AUTHENTICATE | PROXY_AUTHORIZATION | TE | TRANSFER_ENCODING | UPGRADE => {
                 found.push(name.clone());
             }
