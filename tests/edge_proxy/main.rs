@@ -18,8 +18,10 @@ mod forwarded;
 mod hop_by_hop;
 mod hosts;
 mod http2;
+mod keep_alive;
 mod limits;
 mod smuggling;
+mod upgrades;
 mod wire;
 
 use edge::options::{Options, Upstream};

@@ -76,7 +76,10 @@ impl Admin {
             (_, Some(route)) if request.method() == Method::PUT => self.split(&decoded(route)?, request).await,
             ("/status" | "/", _) => Ok(only("GET, HEAD")),
             (_, Some(_)) => Ok(only("PUT")),
-            _ => Err(Refused(StatusCode::NOT_FOUND, format!("there is nothing at {path}; there is:\n{}", HELP.trim_end()))),
+            _ => Err(Refused(
+                StatusCode::NOT_FOUND,
+                format!("there is nothing at {path}; there is:\n{}", HELP.trim_end()),
+            )),
         }
     }
 

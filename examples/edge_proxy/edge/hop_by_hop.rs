@@ -63,11 +63,19 @@ pub(crate) fn take(headers: &mut HeaderMap) -> Result<HopByHop, UnknownCoding> {
     Ok(taken)
 }
 
+/// Whether each protocol of an answer is one that was asked for: no other may come instead (RFC 9110, 7.8).
+pub(crate) fn was_asked_for(protocols: Option<&HeaderValue>, asked: &HeaderValue) -> bool {
+    let Some(protocols) = protocols else { return false };
+    tokens_of(protocols).all(|protocol| tokens_of(asked).any(|asked| asked.eq_ignore_ascii_case(protocol)))
+}
+
 /// The elements of a field whose value is a list (RFC 9110, 5.6.1). Bytes: an element that is no text counts as one.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
-    let lines = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
-    let tokens = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-    tokens.filter(|token| !token.is_empty())
+    headers.get_all(name).into_iter().flat_map(tokens_of)
+}
+
+fn tokens_of(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
 /// Whether there is no coding, or just the one that is taken off on the way in. Of several, only the last would be.

@@ -4,6 +4,7 @@ use super::answer::{self, AnswerBody, Refused};
 use super::complaints::Complaints;
 use super::expect::{Broke, RequestBody, hold_back};
 use super::forwarded::{Own, Peer};
+use super::hop_by_hop;
 use super::life::Life;
 use super::options::Options;
 use super::request::prepare;
@@ -11,6 +12,7 @@ use super::tunnel;
 use contraflow::layer::{Held, HostPolicy, HttpStack, Origin};
 use contraflow::protocol::{Refusal, ReplayBody, ResponseBody};
 use contraflow::{Http, Traffic};
+use http::header::{HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Either;
@@ -81,13 +83,13 @@ impl Proxy {
         let common = self.common.clone();
         let taken = match prepare(&mut request, &common.own, &self.peer, common.takes_upgrades) {
             Ok(taken) => taken,
-            Err(refused) => return Exchange { sent: None, refused: Some(refused), broke: None, client: None, common },
+            Err(refused) => return Exchange { sent: None, refused: Some(refused), broke: None, upgrade: None, common },
         };
-        let client = taken.upgrade.map(|_| hyper::upgrade::on(&mut request));
+        let upgrade = taken.upgrade.map(|protocols| Upgrade { protocols, client: hyper::upgrade::on(&mut request) });
         let (request, broke) = hold_back(request, taken.expects_continue);
         // A stack is always ready.
         let sent = Some(self.stack.clone().call(request));
-        Exchange { sent, refused: None, broke, client, common }
+        Exchange { sent, refused: None, broke, upgrade, common }
     }
 }
 
@@ -100,8 +102,7 @@ pin_project! {
         refused: Option<Refused>,
         // None when the body cannot break off.
         broke: Option<Broke>,
-        // The connection, when the client asks for another protocol on it.
-        client: Option<OnUpgrade>,
+        upgrade: Option<Upgrade>,
         common: Arc<Common>,
     }
 }
@@ -120,7 +121,7 @@ impl Future for Exchange {
                 told.is_ok().then_some((StatusCode::BAD_REQUEST, "the request's body broke off, or is malformed"));
         }
         let answer = match (*me.refused, me.sent.as_pin_mut()) {
-            (None, Some(sent)) => me.common.pass_back(ready!(sent.poll(cx)), me.client.take()),
+            (None, Some(sent)) => me.common.pass_back(ready!(sent.poll(cx)), me.upgrade.take()),
             (refused, _) => Err(refused.expect("what was not sent was refused")),
         };
         Poll::Ready(Ok(answer.unwrap_or_else(answer::sentence)))
@@ -132,7 +133,7 @@ impl Common {
     fn pass_back(
         &self,
         answer: Result<Response<ResponseBody<Incoming, Held>>, legacy::Error>,
-        client: Option<OnUpgrade>,
+        upgrade: Option<Upgrade>,
     ) -> Result<Response<AnswerBody>, Refused> {
         let mut response = answer.map_err(|error| {
             self.complaints.say(format_args!("an endpoint failed: {}", in_full(&error)));
@@ -143,11 +144,21 @@ impl Common {
         }
         answer::clean(&mut response)?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let client = client.ok_or((StatusCode::BAD_GATEWAY, "the endpoint changed its protocol unasked"))?;
+            let protocols = response.headers().get(UPGRADE);
+            let upgrade = upgrade.filter(|upgrade| hop_by_hop::was_asked_for(protocols, &upgrade.protocols));
+            let Upgrade { client, .. } =
+                upgrade.ok_or((StatusCode::BAD_GATEWAY, "the endpoint changed its protocol unasked"))?;
             tunnel::join(client, hyper::upgrade::on(&mut response), &self.life);
         }
         Ok(response.map(Either::Left))
     }
+}
+
+/// A client that asks for another protocol.
+struct Upgrade {
+    protocols: HeaderValue,
+    /// Its connection.
+    client: OnUpgrade,
 }
 
 /// One client for all endpoints, with a pool of connections to each.
