@@ -1,6 +1,7 @@
 //! Clients that speak HTTP/2, and an endpoint that does not.
 
-use crate::edge::serve::{LONGEST_HEAD, MOST_FIELDS};
+use crate::edge::request::MOST_FIELDS;
+use crate::edge::serve::LONGEST_HEAD;
 use crate::{Edge, edge_over_one};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};

@@ -1,6 +1,7 @@
 //! How much a head may be, to the byte.
 
-use crate::edge::serve::{LONGEST_HEAD, MOST_FIELDS};
+use crate::edge::request::MOST_FIELDS;
+use crate::edge::serve::LONGEST_HEAD;
 use crate::edge::target::LONGEST_TARGET;
 use crate::wire::Wire;
 use crate::{edge_over_one, sent_back};

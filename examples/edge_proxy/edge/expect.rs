@@ -1,8 +1,8 @@
 //! `Expect: 100-continue`: the body is sent when the endpoint has asked for it, not before.
 //!
 //! hyper tells the client to go on when the body is first polled for, and its client polls at once. So the body is held
-//! back until the endpoint says 100, until it has answered, or until somebody who waits for a word that never comes would
-//! have gone on (RFC 9110, 10.1.1, has no number; a second is curl's).
+//! back until the endpoint says 100, or until somebody who waits for a word that never comes would have gone on (RFC 9110,
+//! 10.1.1, has no number; a second is curl's). An endpoint that refuses at once has answered by then, and the client hears it.
 
 use bytes::Bytes;
 use http::{Request, StatusCode};

@@ -10,7 +10,7 @@ pub(crate) mod hop_by_hop;
 pub(crate) mod life;
 pub(crate) mod options;
 pub(crate) mod proxy;
-mod request;
+pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod serve;
 mod status;

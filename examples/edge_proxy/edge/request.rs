@@ -3,11 +3,14 @@
 use super::answer::Refused;
 use super::forwarded::{Own, Peer};
 use super::hop_by_hop::{self, HopByHop};
-use super::serve::MOST_FIELDS;
 use super::target;
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{Request, StatusCode, Version};
 use http_body::Body;
+
+/// A head may have so many fields; one with more is answered with 431. We add up to seven, and the next hop may take no more
+/// than 100, as hyper does.
+pub(crate) const MOST_FIELDS: usize = 92;
 
 /// Makes it one that we send to an endpoint that takes upgrades, or not; or says why it goes no further.
 pub(crate) fn prepare<B: Body>(
@@ -18,7 +21,6 @@ pub(crate) fn prepare<B: Body>(
 ) -> Result<HopByHop, Refused> {
     target::settle(request)?;
     if request.headers().len() > MOST_FIELDS {
-        // hyper counts those of HTTP/1.1 only.
         return Err((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many header fields"));
     }
     if request.version() == Version::HTTP_2 {
@@ -39,12 +41,11 @@ pub(crate) fn prepare<B: Body>(
     }
     // What the next hop is asked anew.
     if let Some(protocols) = &taken.upgrade {
-        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        request.headers_mut().append(CONNECTION, HeaderValue::from_static("upgrade"));
         request.headers_mut().insert(UPGRADE, protocols.clone());
-    } else if taken.takes_trailers {
-        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("te"));
     }
     if taken.takes_trailers {
+        request.headers_mut().append(CONNECTION, HeaderValue::from_static("te"));
         request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
     }
     Ok(taken)

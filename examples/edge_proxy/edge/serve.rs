@@ -16,9 +16,6 @@ use tokio::net::{TcpListener, TcpStream};
 /// A head may be this long, in bytes; a longer one is answered with 431. Browsers send a few kilobytes.
 pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
 
-/// A head may have so many fields; one with more is answered with 431.
-pub(crate) const MOST_FIELDS: usize = 100;
-
 /// A client has this long for a head, and for the pause before it: slower ones hold connections for nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -59,12 +56,7 @@ where
 
 fn server() -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_headers(MOST_FIELDS)
-        .max_buf_size(LONGEST_HEAD);
+    server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(LONGEST_HEAD);
     server
         .http2()
         .timer(TokioTimer::new())
