@@ -12,14 +12,19 @@
 #[path = "../../examples/edge_proxy/edge/mod.rs"]
 mod edge;
 
+mod admin;
 mod bad_bodies;
+mod command_line;
 mod expect;
 mod forwarded;
 mod hop_by_hop;
 mod hosts;
 mod http2;
 mod keep_alive;
+mod life;
 mod limits;
+mod program;
+mod shares;
 mod smuggling;
 mod upgrades;
 mod wire;

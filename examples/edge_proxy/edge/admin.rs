@@ -139,12 +139,14 @@ impl Admin {
 fn host(request: &Request<Incoming>) -> Option<Authority> {
     let mut hosts = request.headers().get_all(HOST).into_iter();
     let header = hosts.next().map(|host| Authority::try_from(host.as_bytes()));
-    match (header, hosts.next(), request.uri().authority()) {
+    let host = match (header, hosts.next(), request.uri().authority()) {
         (Some(Ok(host)), None, None) => Some(host),
         (Some(Ok(host)), None, Some(other)) => (host == *other).then_some(host),
         (None, None, Some(host)) => Some(host.clone()),
         _ => None,
-    }
+    };
+    // A user's name is no part of a host, and may look like one.
+    host.filter(|host| !host.as_str().contains('@'))
 }
 
 fn decoded(route: &str) -> Result<String, Refused> {

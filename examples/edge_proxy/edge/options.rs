@@ -64,6 +64,9 @@ impl FromStr for Upstream {
         if authority.as_str().contains('@') {
             return Err("an upstream has no user name".into());
         }
+        if authority.as_str() != authority.host() && authority.port_u16().is_none() {
+            return Err(format!("the port of `{authority}` is no number up to 65535"));
+        }
         Ok(Upstream { region: region.into(), authority })
     }
 }
