@@ -1,5 +1,6 @@
 //! Clients that speak HTTP/2, and an endpoint that does not.
 
+use crate::bodies::until_given_back;
 use crate::edge::request::MOST_FIELDS;
 use crate::edge::serve::LONGEST_HEAD;
 use crate::{Edge, edge_over_one};
@@ -127,4 +128,80 @@ async fn protocols_are_not_changed_in_http_2() {
     endpoint.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").await;
     assert_eq!(answer.await.status(), StatusCode::BAD_GATEWAY);
     assert_eq!(endpoint.rest().await, "");
+}
+
+#[tokio::test]
+async fn many_streams_share_a_connection_and_each_gets_its_own_answer() {
+    let edge = crate::edge(&[]).await;
+    let client = client(&edge).await;
+    let mut streams = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let mut client = client.clone();
+        streams.spawn(async move {
+            let body = format!("body of {number}");
+            let request = Request::post("http://shop.example/echo").body(Full::from(body.clone())).expect("a request");
+            let answer = client.send_request(request).await.expect("an answer");
+            (answer.into_body().collect().await.expect("a body").to_bytes(), body)
+        });
+    }
+    for (came, sent) in streams.join_all().await {
+        assert_eq!(came, sent);
+    }
+    until_given_back(&edge).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_or_is_given_up_leaves_the_others_alone() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let waits = tokio::spawn(client.send_request(Request::get("http://a/1").body(Full::default()).expect("a request")));
+    let mut first = server.accept().await;
+    first.head().await;
+    // The second has an answer while the first waits.
+    let second = send(&mut client, Request::get("http://a/2"));
+    let mut endpoint = server.accept().await;
+    endpoint.head().await;
+    endpoint.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+    assert_eq!(second.await.into_body().collect().await.expect("a body").to_bytes(), "hi");
+    // The first is reset: its endpoint is told, and the connection goes on.
+    waits.abort();
+    assert_eq!(first.rest().await, "");
+    until_given_back(&edge).await;
+    let third = send(&mut client, Request::get("http://a/3"));
+    endpoint.head().await;
+    endpoint.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nho").await;
+    assert_eq!(third.await.into_body().collect().await.expect("a body").to_bytes(), "ho");
+}
+
+#[tokio::test]
+async fn streams_that_are_open_at_the_end_are_finished() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = client(&edge).await;
+    let answer = send(&mut client, Request::get("http://a/"));
+    let mut endpoint = server.accept().await;
+    endpoint.head().await;
+    let stopped = edge.stop(std::time::Duration::from_secs(60), |_| {});
+    let answered = async {
+        while TcpStream::connect(edge.proxy).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        endpoint.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+        answer.await.into_body().collect().await.expect("a body").to_bytes()
+    };
+    let (left, body) = tokio::join!(stopped, answered);
+    assert_eq!((left, &*body), (0, &b"hi"[..]));
+}
+
+/// An upstream of gRPC's kind: HTTP/2 only, with trailers.
+#[tokio::test]
+async fn endpoints_that_speak_http_2_are_spoken_to_so_when_it_is_asked_for() {
+    let far = crate::edge(&[]).await;
+    let near = crate::edge_with(&[("here", far.proxy)], |options| options.http2_upstreams = true).await;
+    let mut client = client(&near).await;
+    let answer = send(&mut client, Request::get("http://shop.example/headers").header("te", "trailers")).await;
+    let seen = answer.into_body().collect().await.expect("a body").to_bytes();
+    let seen = String::from_utf8(seen.to_vec()).expect("text");
+    assert!(seen.contains("via: 2.0 contraflow-") && seen.contains(&format!("host: {}", far.proxy)), "{seen}");
+    assert_eq!(seen.matches("via: 2.0").count(), 2, "{seen}");
+    assert!(seen.contains("te: trailers"), "{seen}");
 }

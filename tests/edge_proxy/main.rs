@@ -14,6 +14,7 @@ mod edge;
 
 mod admin;
 mod bad_bodies;
+mod bodies;
 mod command_line;
 mod expect;
 mod forwarded;

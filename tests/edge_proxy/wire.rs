@@ -85,6 +85,20 @@ impl Wire {
         _ = self.stream.write_all(bytes.as_ref()).await;
     }
 
+    /// Sends until nobody takes any more, everything else having run in between; how many bytes were taken.
+    pub(crate) async fn fill(&mut self) -> u64 {
+        let piece = vec![b'x'; 64 * 1024];
+        let (mut taken, mut refusals) = (0, 0);
+        while refusals < 20_000 && taken < 1 << 30 {
+            match self.stream.try_write(&piece) {
+                Ok(length) => (taken, refusals) = (taken + length as u64, 0),
+                Err(_) => refusals += 1,
+            }
+            tokio::task::yield_now().await;
+        }
+        taken
+    }
+
     /// Says that nothing more will be sent, and goes on reading.
     pub(crate) async fn end(&mut self) {
         self.stream.shutdown().await.expect("the connection is open");

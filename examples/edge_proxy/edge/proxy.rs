@@ -49,7 +49,7 @@ pub(crate) struct Proxy {
 #[derive(Debug)]
 struct Common {
     own: Own,
-    takes_upgrades: bool,
+    over_http2: bool,
     complaints: Complaints,
     life: Life,
 }
@@ -61,7 +61,7 @@ impl Proxy {
         let host = if options.http2_upstreams { HostPolicy::Endpoint } else { HostPolicy::Preserve };
         let common = Common {
             own: Own::new(options.trust_forwarded),
-            takes_upgrades: !options.http2_upstreams,
+            over_http2: options.http2_upstreams,
             complaints: Complaints::new(),
             life: life.clone(),
         };
@@ -81,7 +81,7 @@ impl Proxy {
     /// The answer to a request, whatever happens.
     pub(crate) fn answer(&self, mut request: Request<Incoming>) -> Exchange {
         let common = self.common.clone();
-        let taken = match prepare(&mut request, &common.own, &self.peer, common.takes_upgrades) {
+        let taken = match prepare(&mut request, &common.own, &self.peer, common.over_http2) {
             Ok(taken) => taken,
             Err(refused) => return Exchange { sent: None, refused: Some(refused), broke: None, upgrade: None, common },
         };

@@ -12,12 +12,12 @@ use http_body::Body;
 /// than 100, as hyper does.
 pub(crate) const MOST_FIELDS: usize = 92;
 
-/// Makes it one that we send to an endpoint that takes upgrades, or not; or says why it goes no further.
+/// Makes it one that we send, over this version of HTTP; or says why it goes no further.
 pub(crate) fn prepare<B: Body>(
     request: &mut Request<B>,
     own: &Own,
     peer: &Peer,
-    takes_upgrades: bool,
+    over_http2: bool,
 ) -> Result<HopByHop, Refused> {
     target::settle(request)?;
     if request.headers().len() > MOST_FIELDS {
@@ -30,12 +30,12 @@ pub(crate) fn prepare<B: Body>(
         .map_err(|_| (StatusCode::NOT_IMPLEMENTED, "the body's transfer coding is not `chunked` alone"))?;
     own.sign(request, peer)
         .map_err(|_| (StatusCode::LOOP_DETECTED, "the request came back to this proxy: an endpoint leads here"))?;
-    taken.upgrade = taken.upgrade.filter(|_| takes_upgrades && request.version() == Version::HTTP_11);
+    taken.upgrade = taken.upgrade.filter(|_| !over_http2 && request.version() == Version::HTTP_11);
     if !request.body().is_end_stream() {
         // hyper writes the length that it knows, once. A body of unknown length it leaves out where the method seldom has
         // one, unless it is told.
         request.headers_mut().remove(CONTENT_LENGTH);
-        if request.body().size_hint().exact().is_none() {
+        if !over_http2 && request.body().size_hint().exact().is_none() {
             request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
     }
@@ -45,8 +45,11 @@ pub(crate) fn prepare<B: Body>(
         request.headers_mut().insert(UPGRADE, protocols.clone());
     }
     if taken.takes_trailers {
-        request.headers_mut().append(CONNECTION, HeaderValue::from_static("te"));
         request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+        if !over_http2 {
+            // HTTP/2 has no `Connection`, and would lose what it names.
+            request.headers_mut().append(CONNECTION, HeaderValue::from_static("te"));
+        }
     }
     Ok(taken)
 }
