@@ -3,6 +3,7 @@
 use crate::bodies::until_given_back;
 use crate::edge::request::MOST_FIELDS;
 use crate::edge::serve::LONGEST_HEAD;
+use crate::life::until_nobody_connects;
 use crate::{Edge, edge_over_one};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -182,9 +183,7 @@ async fn streams_that_are_open_at_the_end_are_finished() {
     endpoint.head().await;
     let stopped = edge.stop(std::time::Duration::from_secs(60), |_| {});
     let answered = async {
-        while TcpStream::connect(edge.proxy).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
+        until_nobody_connects(edge.proxy).await;
         endpoint.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
         answer.await.into_body().collect().await.expect("a body").to_bytes()
     };

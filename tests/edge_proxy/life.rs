@@ -2,6 +2,7 @@
 
 use crate::edge_over_one;
 use crate::wire::Wire;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -37,10 +38,7 @@ async fn a_request_in_flight_is_answered_to_its_end() {
 
     let stopped = async { edge.stop(LONG, |_| {}).await };
     let finished = async {
-        // It ends when it is told to, and not before: nobody new is taken by then.
-        while TcpStream::connect(edge.proxy).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
+        until_nobody_connects(edge.proxy).await;
         endpoint.send(" world").await;
         client.rest().await
     };
@@ -71,4 +69,15 @@ async fn whoever_does_not_end_is_not_waited_for_longer_than_was_said() {
     let mut endpoint = server.accept().await;
     endpoint.head().await;
     assert_eq!(edge.stop(Duration::from_millis(10), |_| {}).await, 1);
+}
+
+/// Lets everything else run until the port is closed: then it has been told to end.
+pub(crate) async fn until_nobody_connects(address: SocketAddr) {
+    for _ in 0..10_000 {
+        if TcpStream::connect(address).await.is_err() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{address} is open for ever");
 }
