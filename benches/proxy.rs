@@ -1,5 +1,5 @@
-//! The edge proxy of the examples beside a bare one: the same hyper server and client, with a service that only writes the
-//! endpoint into the request's URI. One line a goal, as in `track.rs`.
+//! The edge proxy of the examples beside a bare one: the same hyper server, with the same limits, and the same client, with a
+//! service that only writes the endpoint into the request's URI. One line a goal, as in `track.rs`.
 //!
 //! What is measured is CPU time, the kernel's work for it included, and not the time that passes: how long a request takes
 //! on shared cores says more of the neighbours than of the proxy. So each proxy has a thread of its own, which one can ask

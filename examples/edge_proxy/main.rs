@@ -3,8 +3,9 @@
 //! `cargo run --example edge_proxy` needs nothing else: it starts three upstreams of its own, and says what to try.
 //! `-- --help` lists the flags.
 //!
-//! What it has to do with contraflow is two lines in `edge/proxy.rs`, and `edge/table.rs`; the rest is what a proxy has to get
-//! right whoever routes. A request meets the parts in this order:
+//! What routes is two lines in `edge/proxy.rs`, by the table of `edge/table.rs`; most of the rest is what a proxy has to get
+//! right whoever routes. Nothing bounds how long a body may stand still, a tunnel stay open, or how many may connect: put
+//! that in front, or write it. A request meets the parts in this order:
 //!
 //! | file | does |
 //! |---|---|
@@ -30,60 +31,85 @@ use contraflow::table::Route;
 use edge::options::Options;
 use edge::run::Edge;
 use edge::table::{ROUTE, regions};
-use std::process::ExitCode;
+use std::io::{self, Write};
+use std::process::{ExitCode, exit};
 use std::time::Duration;
 
 /// How long connections may go on after the program was told to end.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Says it to whoever reads; that nobody does is no reason to stop.
+macro_rules! say {
+    ($($said:tt)*) => {
+        _ = writeln!(io::stdout(), $($said)*)
+    };
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let edge = match Edge::start(&Options::parse()).await {
-        Ok(edge) => edge,
+    let options = Options::parse();
+    let started = async {
+        let ending = Ending::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
+        Ok::<_, String>((ending, Edge::start(&options).await?))
+    };
+    let (mut ending, edge) = match started.await {
+        Ok(started) => started,
         Err(why) => {
-            eprintln!("edge_proxy: {why}");
+            _ = writeln!(io::stderr(), "edge_proxy: {why}");
             return ExitCode::FAILURE;
         }
     };
     greet(&edge);
-    asked_to_end().await;
-    println!(
-        "no new connections; waiting for those there are, at most {} s; once more to end at once",
-        GRACE.as_secs()
-    );
+    ending.asked().await;
+    say!("no new connections; waiting for those there are, at most {} s; once more to end at once", GRACE.as_secs());
     let left = tokio::select! {
-        left = edge.stop(GRACE, |open| println!("waiting for {open}")) => left,
-        () = asked_to_end() => edge.still_open(),
+        left = edge.stop(GRACE, |open| say!("waiting for {open}")) => left,
+        () = ending.asked() => edge.still_open(),
     };
     if left > 0 {
-        println!("cut off {left}");
+        say!("cut off {left}");
     }
-    ExitCode::SUCCESS
+    // Not by returning: the runtime would wait for names that are being looked up.
+    exit(0)
 }
 
-/// Until somebody presses Ctrl-C, or the system asks.
-async fn asked_to_end() {
+/// Hears, from when it is made, when somebody presses Ctrl-C or the system asks to end.
+struct Ending {
     #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut signals) => _ = signals.recv().await,
-            Err(_) => std::future::pending().await,
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Ending {
+    fn new() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Ending { signals: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
         }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending();
-    tokio::select! {
-        // Where there is no such signal, nobody can send it.
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+        #[cfg(not(unix))]
+        Ok(Ending {})
+    }
+
+    async fn asked(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
 fn greet(edge: &Edge) {
     let (proxy, admin) = (edge.proxy, edge.admin);
-    println!("proxy  http://{proxy}  HTTP/1.1, and HTTP/2 with prior knowledge");
-    println!("admin  http://{admin}");
+    say!("proxy  http://{proxy}  HTTP/1.1, and HTTP/2 with prior knowledge");
+    say!("admin  http://{admin}");
     let snapshot = edge.traffic.snapshot();
     let shares: Vec<_> = snapshot.table().routes().flat_map(Route::split).collect();
     let regions = regions(&edge.upstreams);
@@ -91,17 +117,17 @@ fn greet(edge: &Edge) {
         let here = edge.upstreams.iter().filter(|upstream| upstream.region == *region);
         let urls: Vec<_> = here.map(|upstream| format!("http://{}", upstream.authority)).collect();
         let share = shares.iter().find(|(cluster, _)| *cluster == *region).map_or(0.0, |(_, share)| share.get());
-        println!("{:>4.0}%  {region}  {}", share * 100.0, urls.join(" "));
+        say!("{:>4.0}%  {region}  {}", share * 100.0, urls.join(" "));
     }
     let split = match regions[..] {
         [first, second, ..] => format!("{{\"{first}\": 20, \"{second}\": 80}}"),
         _ => format!("{{\"{}\": 1}}", regions[0]),
     };
-    println!("try:");
-    println!("  curl http://{proxy}/");
-    println!("  for i in $(seq 100); do curl -s http://{proxy}/; done | sort | uniq -c");
-    println!("  curl http://{proxy}/headers");
-    println!("  curl http://{admin}/status");
-    println!("  curl -X PUT -H 'content-type: application/json' -d '{split}' http://{admin}/split/{ROUTE}");
-    println!("end with Ctrl-C");
+    say!("try:");
+    say!("  curl http://{proxy}/");
+    say!("  for i in $(seq 100); do curl -s http://{proxy}/; done | sort | uniq -c");
+    say!("  curl http://{proxy}/headers");
+    say!("  curl http://{admin}/status");
+    say!("  curl -X PUT -H 'content-type: application/json' -d '{split}' http://{admin}/split/{ROUTE}");
+    say!("end with Ctrl-C");
 }

@@ -178,3 +178,17 @@ async fn a_proxy_that_is_its_own_endpoint_says_so() {
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(client.head().await.status(), "508");
 }
+
+/// There are servers that take trailers for headers.
+#[tokio::test]
+async fn claims_in_trailers_are_dropped_and_so_is_what_is_of_the_hop() {
+    let (edge, mut server) = edge_over_one().await;
+    let mut client = Wire::to(edge.proxy).await;
+    client.send("POST / HTTP/1.1\r\nhost: a\r\nte: trailers\r\ntransfer-encoding: chunked\r\n").await;
+    client.send("trailer: x-forwarded-for, forwarded, connection, keep-alive, x-sum\r\n\r\n2\r\nab\r\n0\r\n").await;
+    client.send("x-forwarded-for: 6.6.6.6\r\nforwarded: for=6.6.6.6\r\nconnection: x-sum\r\n").await;
+    client.send("keep-alive: 5\r\nx-sum: 7\r\nx_real_ip: 6.6.6.6\r\n\r\n").await;
+    let mut endpoint = server.accept().await;
+    endpoint.head().await;
+    assert_eq!(endpoint.exactly(12).await, "2\r\nab\r\n0\r\n\r\n");
+}

@@ -2,6 +2,7 @@
 
 use crate::edge_over_one;
 use crate::wire::Wire;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -80,4 +81,20 @@ pub(crate) async fn until_nobody_connects(address: SocketAddr) {
         tokio::task::yield_now().await;
     }
     panic!("{address} is open for ever");
+}
+
+#[tokio::test]
+async fn who_connected_before_the_end_is_answered_though_nobody_has_accepted_them_yet() {
+    let edge = crate::edge(&[]).await;
+    // Nothing else runs meanwhile: only the system knows of them.
+    let mut clients: Vec<_> = (0..50).map(|_| std::net::TcpStream::connect(edge.proxy).expect("a backlog")).collect();
+    for client in &mut clients {
+        client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").expect("a socket");
+    }
+    assert_eq!(edge.stop(LONG, |_| {}).await, 0);
+    for mut client in clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer, then the end");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("hello from"), "{answer:?}");
+    }
 }

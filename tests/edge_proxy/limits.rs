@@ -5,6 +5,8 @@ use crate::edge::serve::LONGEST_HEAD;
 use crate::edge::target::LONGEST_TARGET;
 use crate::wire::Wire;
 use crate::{edge_over_one, sent_back};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 async fn assert_is_passed_on(head: &str) {
     let (edge, mut server) = edge_over_one().await;
@@ -82,4 +84,17 @@ async fn an_answer_with_too_many_fields_is_502() {
         |fields: usize| format!("HTTP/1.1 200 OK\r\n{}content-length: 0\r\n\r\n", "x: y\r\n".repeat(fields - 1));
     assert_eq!(sent_back(answer(100)).await.0.status(), "200");
     assert_eq!(sent_back(answer(101)).await.0.status(), "502");
+}
+
+/// Time stands still here, and goes on at once to whatever is waited for.
+#[tokio::test(start_paused = true)]
+async fn who_connects_and_asks_nothing_is_let_go() {
+    let (edge, _server) = edge_over_one().await;
+    for says in ["", "P", "PRI * HTTP/2.0\r\n\r\nSM\r\n", "GET / HTTP/1.1\r\nhost: a"] {
+        let mut client = TcpStream::connect(edge.proxy).await.expect("somebody listens");
+        client.write_all(says.as_bytes()).await.expect("somebody reads");
+        let mut came = Vec::new();
+        // A reset is an end, too.
+        _ = client.read_to_end(&mut came).await;
+    }
 }

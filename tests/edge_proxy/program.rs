@@ -4,8 +4,8 @@ use crate::wire::Wire;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::{Command as Blocking, Stdio};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 /// Builds it, which is nothing to do when the tests were built with it, and says where it is.
 fn program() -> String {
@@ -23,9 +23,8 @@ fn program() -> String {
     programs.next().expect("a program")
 }
 
-#[cfg(unix)]
-#[tokio::test]
-async fn it_serves_three_regions_changes_their_shares_and_ends_when_it_is_asked() {
+/// The program on free ports, and what it says until it is ready.
+async fn start() -> (Child, Lines<BufReader<ChildStdout>>, Vec<String>) {
     let mut program = Command::new(program())
         .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
         .stdout(Stdio::piped())
@@ -37,6 +36,28 @@ async fn it_serves_three_regions_changes_their_shares_and_ends_when_it_is_asked(
     while said.last().is_none_or(|line| line != "end with Ctrl-C") {
         said.push(lines.next_line().await.expect("text").expect("it goes on"));
     }
+    (program, lines, said)
+}
+
+#[cfg(unix)]
+fn ask_to_end(program: &Child) {
+    let id = program.id().expect("it runs").to_string();
+    assert!(Blocking::new("kill").args(["-TERM", &id]).status().expect("a command").success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn it_ends_well_when_nobody_reads_what_it_says() {
+    let (mut program, lines, _) = start().await;
+    drop(lines);
+    ask_to_end(&program);
+    assert!(program.wait().await.expect("it ends").success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn it_serves_three_regions_changes_their_shares_and_ends_when_it_is_asked() {
+    let (mut program, mut lines, said) = start().await;
     let address = |what: &str| {
         let line = said.iter().find_map(|line| line.strip_prefix(what)).expect("an address");
         let url = line.split_whitespace().next().expect("a URL");
@@ -64,8 +85,7 @@ async fn it_serves_three_regions_changes_their_shares_and_ends_when_it_is_asked(
         assert_ne!(hello(&mut client).await, "ap-south");
     }
 
-    let id = program.id().expect("it runs").to_string();
-    assert!(Blocking::new("kill").args(["-TERM", &id]).status().expect("a command").success());
+    ask_to_end(&program);
     assert!(program.wait().await.expect("it ends").success());
     let last = lines.next_line().await.expect("text").expect("last words");
     assert!(last.starts_with("no new connections"), "{last}");

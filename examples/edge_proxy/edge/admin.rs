@@ -67,7 +67,7 @@ impl Admin {
     }
 
     async fn carry_out(&self, request: Request<Incoming>) -> Result<Answer, Refused> {
-        self.know(&request)?;
+        self.refuse_strangers(&request)?;
         let path = request.uri().path().to_owned();
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match (&*path, path.strip_prefix("/split/")) {
@@ -84,7 +84,7 @@ impl Admin {
     }
 
     /// Refuses what a web page may have sent.
-    fn know(&self, request: &Request<Incoming>) -> Result<(), Refused> {
+    fn refuse_strangers(&self, request: &Request<Incoming>) -> Result<(), Refused> {
         let forbidden = |why: String| Err(Refused(StatusCode::FORBIDDEN, why));
         let Some(host) = host(request) else {
             return Err(Refused(StatusCode::BAD_REQUEST, "the request has to have one Host".into()));

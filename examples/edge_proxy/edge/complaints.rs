@@ -1,6 +1,7 @@
 //! What goes wrong, on the standard error, at most a line a second: an outage should not fill the disk.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -28,9 +29,10 @@ impl Complaints {
             self.unsaid.fetch_add(1, Relaxed);
             return;
         }
-        match self.unsaid.swap(0, Relaxed) {
-            0 => eprintln!("{complaint}"),
-            unsaid => eprintln!("{complaint} (and {unsaid} more like it before)"),
-        }
+        // Nobody may be there to read it, and that is no reason to stop.
+        _ = match self.unsaid.swap(0, Relaxed) {
+            0 => writeln!(io::stderr(), "{complaint}"),
+            unsaid => writeln!(io::stderr(), "{complaint} (and {unsaid} more before)"),
+        };
     }
 }

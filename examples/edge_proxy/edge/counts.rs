@@ -1,16 +1,15 @@
 //! How many decisions sent requests where, and how many requests were refused.
 
-use contraflow::{Decision, Name, Observer, Rejected, Snapshot};
+use contraflow::{Decision, Name, Observer, Reason, Rejected, Snapshot};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
 
 /// By route, then cluster, then region. Names, and not places in a table, so that counts go on over every swap.
 type Decisions = BTreeMap<String, BTreeMap<String, BTreeMap<String, AtomicU64>>>;
 
-/// By the reason's sentence.
-type Rejections = BTreeMap<String, AtomicU64>;
+type Rejections = HashMap<Reason, AtomicU64>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -23,8 +22,11 @@ impl Counts {
         json!(*self.decisions.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// By the reason's sentence.
     pub(crate) fn rejections(&self) -> Value {
-        json!(*self.rejections.read().unwrap_or_else(PoisonError::into_inner))
+        let rejections = self.rejections.read().unwrap_or_else(PoisonError::into_inner);
+        let counts = rejections.iter().map(|(reason, count)| (reason.to_string(), json!(count)));
+        Value::Object(counts.collect())
     }
 }
 
@@ -47,7 +49,15 @@ impl Observer for Counts {
     }
 
     fn rejection(&self, _: &Snapshot, rejected: &Rejected) {
+        let reason = rejected.reason();
+        {
+            let rejections = self.rejections.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(count) = rejections.get(&reason) {
+                count.fetch_add(1, Relaxed);
+                return;
+            }
+        }
         let mut rejections = self.rejections.write().unwrap_or_else(PoisonError::into_inner);
-        rejections.entry(rejected.to_string()).or_default().fetch_add(1, Relaxed);
+        rejections.entry(reason).or_default().fetch_add(1, Relaxed);
     }
 }

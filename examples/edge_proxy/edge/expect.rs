@@ -4,7 +4,10 @@
 //! back until the endpoint says 100, or until somebody who waits for a word that never comes would have gone on (RFC 9110,
 //! 10.1.1, has no number; a second is curl's). An endpoint that refuses at once has answered by then, and the client hears it.
 
+use super::forwarded::drop_claims;
+use super::hop_by_hop;
 use bytes::Bytes;
+use http::header::TRANSFER_ENCODING;
 use http::{Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -56,6 +59,19 @@ pub(crate) fn hold_back(request: Request<Incoming>, expects_continue: bool) -> (
     (request, Some(broke))
 }
 
+/// Trailers say nothing of the hop, and claim nothing: there are servers that take them for headers.
+fn of_this_request(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            trailers.remove(TRANSFER_ENCODING);
+            _ = hop_by_hop::take(&mut trailers);
+            drop_claims(&mut trailers);
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
@@ -73,7 +89,7 @@ impl Body for RequestBody {
             // Nobody listens any more when the answer has begun.
             _ = breaks.send(());
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map(of_this_request)))
     }
 
     fn is_end_stream(&self) -> bool {

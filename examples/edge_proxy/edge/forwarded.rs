@@ -53,7 +53,12 @@ impl Own {
         let version = request.version();
         let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
         let headers = request.headers_mut();
-        self.pass_on_claims(headers)?;
+        if self.was_here(headers) {
+            return Err(Loop);
+        }
+        if !self.trusts_claims {
+            drop_claims(headers);
+        }
         let host = match headers.get(HOST) {
             Some(host) => Some(host.clone()),
             // HTTP/2 says it in the URI.
@@ -70,22 +75,9 @@ impl Own {
         Ok(())
     }
 
-    /// Keeps the claims that came with the request if they are trusted, else drops them.
-    fn pass_on_claims(&self, headers: &mut HeaderMap) -> Result<(), Loop> {
-        let mut claims = Vec::new();
-        let mut was_here = false;
-        for name in headers.keys() {
-            if *name == VIA {
-                let mut hops = headers.get_all(VIA).into_iter();
-                was_here = hops.any(|hops| self.is_among(hops.as_bytes()));
-            } else if !self.trusts_claims && is_claim(name) {
-                claims.push(name.clone());
-            }
-        }
-        for name in claims {
-            headers.remove(name);
-        }
-        if was_here { Err(Loop) } else { Ok(()) }
+    /// Whether the request was here before.
+    fn was_here(&self, headers: &HeaderMap) -> bool {
+        headers.get_all(VIA).into_iter().any(|hops| self.is_among(hops.as_bytes()))
     }
 
     /// Whether this proxy is one of the hops. Bytes: what stands beside it need be no text.
@@ -129,6 +121,14 @@ impl Peer {
         }
         element.push_str(";proto=http");
         HeaderValue::try_from(element).expect("visible ASCII, and what was a value before")
+    }
+}
+
+/// Drops what anybody may have claimed.
+pub(crate) fn drop_claims(headers: &mut HeaderMap) {
+    let claims: Vec<_> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
+    for name in claims {
+        headers.remove(name);
     }
 }
 

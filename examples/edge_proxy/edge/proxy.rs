@@ -35,17 +35,18 @@ use tower::Service;
 /// An endpoint that takes no connection within this time is not there.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
+/// An endpoint that says nothing for so long is asked whether it is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
 type Stack = HttpStack<Client<HttpConnector, ReplayBody<RequestBody>>>;
 
-/// The proxy, as one connection has it.
+/// The proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     stack: Stack,
-    peer: Arc<Peer>,
     common: Arc<Common>,
 }
 
-/// What all connections have in common.
 #[derive(Debug)]
 struct Common {
     own: Own,
@@ -54,8 +55,14 @@ struct Common {
     life: Life,
 }
 
+/// The proxy, as one connection has it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    proxy: Proxy,
+    peer: Peer,
+}
+
 impl Proxy {
-    /// For connections to come: see [`of`](Self::of).
     pub(crate) fn new(traffic: &Traffic, options: &Options, life: &Life) -> Self {
         // A server of HTTP/2 has only one host to go by, the authority, which is how the client finds its connection.
         let host = if options.http2_upstreams { HostPolicy::Endpoint } else { HostPolicy::Preserve };
@@ -66,44 +73,46 @@ impl Proxy {
             life: life.clone(),
         };
         Proxy {
-            // This line, and the one in `answer` that uses it, are all that the proxy has to do with routing.
+            // What routes is this line, and the one in `answer` that uses it.
             stack: traffic.layers(Http).origin(Origin::new().host(host), client(options.http2_upstreams)).answering(),
-            peer: Arc::new(Peer::new(SocketAddr::from(([0, 0, 0, 0], 0)))),
             common: Arc::new(common),
         }
     }
 
-    /// The same for a connection with this client.
-    pub(crate) fn of(&self, client: SocketAddr) -> Self {
-        Proxy { peer: Arc::new(Peer::new(client)), ..self.clone() }
+    /// For a connection with this client.
+    pub(crate) fn with(&self, client: SocketAddr) -> Connection {
+        Connection { proxy: self.clone(), peer: Peer::new(client) }
     }
+}
 
+impl Connection {
     /// The answer to a request, whatever happens.
     pub(crate) fn answer(&self, mut request: Request<Incoming>) -> Exchange {
-        let common = self.common.clone();
+        let Proxy { stack, common } = &self.proxy;
         let taken = match prepare(&mut request, &common.own, &self.peer, common.over_http2) {
             Ok(taken) => taken,
-            Err(refused) => return Exchange { sent: None, refused: Some(refused), broke: None, upgrade: None, common },
+            Err(why) => return Exchange::Refused { why },
         };
         let upgrade = taken.upgrade.map(|protocols| Upgrade { protocols, client: hyper::upgrade::on(&mut request) });
         let (request, broke) = hold_back(request, taken.expects_continue);
         // A stack is always ready.
-        let sent = Some(self.stack.clone().call(request));
-        Exchange { sent, refused: None, broke, upgrade, common }
+        Exchange::Sent { answer: stack.clone().call(request), broke, upgrade, common: common.clone() }
     }
 }
 
 pin_project! {
     /// A request on its way, then its answer. By hand: an async fn would have the request as it came and as it goes.
-    pub(crate) struct Exchange {
-        // None when it goes nowhere, and why is beside it.
-        #[pin]
-        sent: Option<<Stack as Service<Request<RequestBody>>>::Future>,
-        refused: Option<Refused>,
-        // None when the body cannot break off.
-        broke: Option<Broke>,
-        upgrade: Option<Upgrade>,
-        common: Arc<Common>,
+    #[project = ExchangeProjection]
+    pub(crate) enum Exchange {
+        Refused { why: Refused },
+        Sent {
+            #[pin]
+            answer: <Stack as Service<Request<RequestBody>>>::Future,
+            // None when the body cannot break off.
+            broke: Option<Broke>,
+            upgrade: Option<Upgrade>,
+            common: Arc<Common>,
+        },
     }
 }
 
@@ -111,21 +120,26 @@ impl Future for Exchange {
     type Output = Result<Response<AnswerBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let me = self.project();
-        if let Some(broke) = me.broke
-            && let Poll::Ready(told) = Pin::new(broke).poll(cx)
-        {
-            *me.broke = None;
-            // The stack sees a caller who left early, which blames nobody. An error of the body would blame the endpoint.
-            *me.refused =
-                told.is_ok().then_some((StatusCode::BAD_REQUEST, "the request's body broke off, or is malformed"));
-        }
-        let answer = match (*me.refused, me.sent.as_pin_mut()) {
-            (None, Some(sent)) => me.common.pass_back(ready!(sent.poll(cx)), me.upgrade.take()),
-            (refused, _) => Err(refused.expect("what was not sent was refused")),
+        let answer = match self.project() {
+            ExchangeProjection::Refused { why } => Err(*why),
+            ExchangeProjection::Sent { answer, broke, upgrade, common } => {
+                if is_broken(broke, cx) {
+                    // The stack sees a caller who left. An error of the body would be the endpoint's failure.
+                    Err((StatusCode::BAD_REQUEST, "the request's body broke off, or is malformed"))
+                } else {
+                    common.pass_back(ready!(answer.poll(cx)), upgrade.take())
+                }
+            }
         };
         Poll::Ready(Ok(answer.unwrap_or_else(answer::sentence)))
     }
+}
+
+/// Whether the request's body is known to have broken off.
+fn is_broken(broke: &mut Option<Broke>, cx: &mut Context<'_>) -> bool {
+    let Some(Poll::Ready(told)) = broke.as_mut().map(|broke| Pin::new(broke).poll(cx)) else { return false };
+    *broke = None;
+    told.is_ok()
 }
 
 impl Common {
@@ -168,6 +182,7 @@ where
 {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
+    connector.set_keepalive(Some(KEEP_ALIVE));
     connector.set_connect_timeout(Some(CONNECT_WITHIN));
     let mut client = Client::builder(TokioExecutor::new());
     client.pool_timer(TokioTimer::new()).http2_only(speaks_http2).build(connector)

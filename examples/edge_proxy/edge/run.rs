@@ -58,7 +58,7 @@ impl Edge {
 
         let handler = Proxy::new(&traffic, options, &life);
         tokio::spawn(serve(proxy, life.clone(), move |client| {
-            let handler = handler.of(client);
+            let handler = handler.with(client);
             service_fn(move |request| handler.answer(request))
         }));
         let handler = Admin::new(&traffic, &counts, options.allow_remote_admin);

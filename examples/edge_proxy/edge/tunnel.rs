@@ -11,7 +11,7 @@ pub(crate) fn join(client: OnUpgrade, endpoint: OnUpgrade, life: &Life) {
     tokio::spawn(async move {
         let _open = open;
         // A side that went away before it changed its protocol has ended the conversation.
-        let (Ok(client), Ok(endpoint)) = tokio::join!(client, endpoint) else { return };
+        let Ok((client, endpoint)) = tokio::try_join!(client, endpoint) else { return };
         let (mut client, mut endpoint) = (TokioIo::new(client), TokioIo::new(endpoint));
         tokio::select! {
             // How it ends is theirs to know.
