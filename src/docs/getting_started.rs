@@ -20,7 +20,8 @@
 //! ```
 //!
 //! Two kinds of weight, for two kinds of intent: a *split* says which clusters a route's requests go to, a *region's* weight
-//! how a cluster's requests are spread. A region's **rank** says whether it serves at all: rank 1 gets what rank 0 cannot take.
+//! how a cluster's requests are spread. A region's **rank** says whether it serves at all: rank 1 gets what rank 0
+//! cannot take, which until there is health means: when rank 0 is evacuated.
 //! Names are identity. What is learned of `us-east` stays with that name, whatever its weight and rank become.
 //!
 //! # 2. Wrap what sends

@@ -15,7 +15,8 @@
 //! - A deadline runs from the call to the head of the answer, so an upload counts against it: routes that take long ones need
 //!   longer deadlines.
 //! - A body of the request that breaks off is an error of the HTTP client, and so a failure of the endpoint. A server that
-//!   knows better drops the future, as the edge proxy does (`examples/edge_proxy/edge/proxy.rs`): that blames nobody.
+//!   knows better drops the future, as the edge proxy does (`examples/edge_proxy/edge/proxy.rs`); but who leaves later than
+//!   the endpoint's 99th percentile is taken for a timeout of the endpoint, however long it was the upload that took.
 //! - A future that was called and never polled counts as in flight until it is dropped, and so does a body that is never polled.
 //! - A request that waits for an endpoint's service to become ready notices an evacuation when it is next polled: when
 //!   that service is ready, or at its deadline. It is never sent there.

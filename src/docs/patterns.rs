@@ -20,7 +20,8 @@
 //! ```
 //!
 //! `Scope::Cluster` keeps the release sticky and lets load decide the endpoint; without it the key decides region and
-//! endpoint too. A request without any key is drawn at random, and its decision says so. `cargo run --example shift` shows
+//! endpoint too; a user who moves to the other release stays in the region, where both clusters have the same regions with the
+//! same weights. A request without any key is drawn at random, and its decision says so. `cargo run --example shift` shows
 //! who moves.
 //!
 //! A canary for testers only is a route of its own: the more specific match wins, in whatever order the routes were written.
@@ -66,7 +67,7 @@
 //! ```
 //!
 //! # A spare region
-//! Ranks: rank 1 serves only what rank 0 cannot take. `r.rank(0)` for the region that serves, `r.rank(1)` for the one that
+//! Ranks: rank 1 serves only what rank 0 cannot take; until there is health, that is when rank 0 is evacuated. `r.rank(0)` for the region that serves, `r.rank(1)` for the one that
 //! stands by. Or a cluster for each home region, as the edge proxy has it: the *split* says where traffic should go, the
 //! ranks in each cluster where it goes when it cannot.
 //!

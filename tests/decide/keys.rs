@@ -62,6 +62,19 @@ proptest! {
     }
 }
 
+/// Who moves to another release moves no ocean away.
+#[test]
+fn a_key_keeps_its_region_in_another_cluster_of_the_same_regions_and_weights() {
+    let (before, after) = (Weights::new(&[1, 0], &[2, 1, 4], &[1, 1]), Weights::new(&[0, 1], &[2, 1, 4], &[1, 1]));
+    let at = |weights: &Weights| {
+        let spec = weights.spec(|route| sticky(route, Some(Scope::Region)));
+        let snapshot = traffic(spec, 1).0.snapshot();
+        (0..500).map(|user| place(&snapshot, &decide_key(&snapshot, &format!("user-{user}")))[1]).collect::<Vec<_>>()
+    };
+    assert_eq!(at(&before), at(&after));
+    assert!((0..3).all(|region| at(&before).contains(&region)));
+}
+
 /// I-10: Golden answers: promises to every process that has or will have this table. A change here moves every user.
 #[test]
 fn keys_go_where_they_always_went() {

@@ -124,7 +124,7 @@ impl Future for Exchange {
             ExchangeProjection::Refused { why } => Err(*why),
             ExchangeProjection::Sent { answer, broke, upgrade, common } => {
                 if is_broken(broke, cx) {
-                    // The stack sees a caller who left. An error of the body would be the endpoint's failure.
+                    // The stack sees a caller who left, which says little. An error of the body would be the endpoint's failure.
                     Err((StatusCode::BAD_REQUEST, "the request's body broke off, or is malformed"))
                 } else {
                     common.pass_back(ready!(answer.poll(cx)), upgrade.take())

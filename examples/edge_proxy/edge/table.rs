@@ -11,9 +11,10 @@ pub(crate) const ROUTE: &str = "all";
 /// To the head of the answer, and an upload comes before it: the crate's 15 s would end those that take longer.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A cluster for each region, by its name, which that region serves as long as it can, and then the others.
+/// A cluster for each region, by its name, which that region serves, and the others when it is evacuated.
 ///
-/// So the split says where traffic should go, and the ranks where it goes when it cannot.
+/// So the split says where traffic should go, and the ranks where it goes when it cannot. Each endpoint is in every cluster,
+/// and counted in each for itself.
 pub(crate) fn table(upstreams: &[Upstream], weights: impl Fn(&str) -> u32) -> Result<Table, TableError> {
     let regions = regions(upstreams);
     let clusters = regions.iter().fold(TableSpec::new().deadline(DEADLINE), |spec, own| {

@@ -80,6 +80,34 @@ fn raising_one_weight_moves_no_more_than_must_move_and_only_into_it() {
     assert_eq!(cohorts(keys, &before), was, "the old weights bring everybody back");
 }
 
+// What the same step costs where a key's hash modulo the sum of the weights falls into an interval of the split, as in proxies:
+// the sum changes, and with it nearly every remainder.
+#[test]
+fn intervals_of_a_hash_modulo_the_sum_would_move_most() {
+    let vector = vector("stick-disruption");
+    let keys = vector["inputs"]["keys"].as_u64().unwrap() as u32;
+    let one = TableSpec::new().cluster("one", |c| c.region("us", |r| weighted(r, &[1])));
+    let snapshot = snapshot(one.route("all", |r| r.any().to("one").sticky(Sticky::caller())));
+    let hash = |key: u32| {
+        let key = format!("user-{key}");
+        let facts = Facts::path("/").with_key(key.as_bytes());
+        snapshot.decide(&facts, Draws::from_word(0), Instant::START).unwrap().key_hash().unwrap()
+    };
+    let by_intervals = |weights: &[u32]| -> Vec<usize> {
+        let target = |key: u32| {
+            let at = hash(key) % u64::from(weights.iter().sum::<u32>());
+            let ends = (1..weights.len())
+                .map(|targets| weights[..targets].iter().map(|&weight| u64::from(weight)).sum::<u64>());
+            ends.filter(|end| *end <= at).count()
+        };
+        (0..keys).map(target).collect()
+    };
+    let [was, is] = ["before", "after"].map(|name| by_intervals(&numbers::<u32>(&vector["inputs"][name])));
+    let moved = f64::from(moves(&was, &is).values().sum::<u32>()) / f64::from(keys);
+    let expected = float(&vector["expected"]["interval_mod_total_moved_pct"]) / 100.0;
+    assert!((moved - expected).abs() < 2.0 * sampling_error(expected, keys), "{moved} for {expected}");
+}
+
 // What holds when one weight rises and another falls: nobody enters what fell, nobody leaves what rose. Through the target
 // between them some pass both ways, so a little more moves than the least possible (6.43% for 5%): only a split that knows
 // its past could do with less, and it would not bring everybody back.
