@@ -175,6 +175,30 @@ async fn a_stream_that_waits_or_is_given_up_leaves_the_others_alone() {
 }
 
 #[tokio::test]
+async fn an_upload_that_no_endpoint_reads_does_not_stop_the_others() {
+    const LONG: usize = 8 * 1024 * 1024;
+    let (edge, mut server) = edge_over_one().await;
+    let client = client(&edge).await;
+    let upload = || {
+        let request = Request::post("http://a/").body(Full::from(vec![b'x'; LONG])).expect("a request");
+        tokio::spawn(client.clone().send_request(request))
+    };
+    let mut stuck = Vec::new();
+    for _ in 0..3 {
+        let answer = upload();
+        let mut endpoint = server.accept().await;
+        endpoint.head().await;
+        stuck.push((endpoint, answer));
+    }
+    let answer = upload();
+    let mut endpoint = server.accept().await;
+    endpoint.head().await;
+    assert_eq!(endpoint.exactly(LONG).await.len(), LONG);
+    endpoint.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(answer.await.expect("no panic").expect("an answer").status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn streams_that_are_open_at_the_end_are_finished() {
     let (edge, mut server) = edge_over_one().await;
     let mut client = client(&edge).await;

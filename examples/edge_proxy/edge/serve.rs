@@ -25,6 +25,14 @@ pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
 /// nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// So much of a stream's body may wait here for an endpoint that does not read it, in bytes: with 100 ms to a client and
+/// back, it can still upload 2.5 MB a second.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// So much of all bodies of a connection: 64 streams may stand still before the others do. hyper's defaults have both
+/// windows of one size, and then a single stream that stands still stops all.
+const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
+
 /// How long a connection that was not used yet is listened to at the end.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -89,7 +97,9 @@ fn server() -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(PATIENCE)
         .max_send_buf_size(LONGEST_HEAD)
         .max_header_list_size(LONGEST_HEAD as u32)
-        .max_concurrent_streams(250);
+        .max_concurrent_streams(250)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
     server
 }
 
