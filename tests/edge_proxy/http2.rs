@@ -184,7 +184,7 @@ async fn an_upload_that_no_endpoint_reads_does_not_stop_the_others() {
         tokio::spawn(client.clone().send_request(request))
     };
     let mut stuck = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..6 {
         let answer = upload();
         let mut endpoint = server.accept().await;
         endpoint.head().await;
