@@ -4,6 +4,8 @@ use crate::observe::Observer;
 use crate::sync::{Arc, ArcCell, AtomicU64, Mutex, Ordering, Padded};
 use crate::time::Clock;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::thread;
 
 /// Reached through every pin, and the same for all of them.
 pub(crate) struct Shared {
@@ -50,7 +52,13 @@ impl Shared {
     fn tell_all(&self, what: impl Fn(&dyn Observer)) {
         // Counted, not guarded: an observer may do anything, also observe.
         let observers = Arc::clone(&self.observers.load());
-        observers.iter().for_each(|observer| what(&**observer));
+        let tell_each = || observers.iter().for_each(|observer| what(&**observer));
+        if thread::panicking() {
+            // What is told while a panic unwinds comes from a drop: another panic out of there would abort the process.
+            drop(panic::catch_unwind(AssertUnwindSafe(tell_each)));
+        } else {
+            tell_each();
+        }
     }
 
     pub(super) fn add(&self, observer: Arc<dyn Observer>) {

@@ -197,3 +197,31 @@ fn an_observer_that_panics_leaks_nothing() {
     traffic.stop_observing(bomb);
     assert_eq!(call(&mut stack, Letter(0)).now(), Ok(1));
 }
+
+/// I-33: nor does one that panics while a panic unwinds, its own or a service's, and the process goes on.
+#[test]
+fn an_observer_that_panics_in_the_middle_of_a_panic_aborts_nothing() {
+    struct Bomb;
+    impl Observer for Bomb {
+        fn attempt(&self, _: &Snapshot, _: &Decision) {
+            panic!("an observer of somebody's");
+        }
+        fn outcome(&self, _: &Snapshot, _: &Decision, _: Outcome, _: Duration) {
+            panic!("the same");
+        }
+    }
+    struct AtTheEnd;
+    impl Observer for AtTheEnd {
+        fn outcome(&self, _: &Snapshot, _: &Decision, _: Outcome, _: Duration) {
+            panic!("an observer of somebody's");
+        }
+    }
+    let observers: [Arc<dyn Observer>; 2] = [Arc::new(Bomb), Arc::new(AtTheEnd)];
+    for observer in observers {
+        let (traffic, _) = traffic(1);
+        traffic.observe(observer);
+        let mut stack = traffic.layers(Plain::new(facts)).passthrough(Letters::new(Step::PanicInPoll));
+        assert!(panic::catch_unwind(AssertUnwindSafe(|| call(&mut stack, Letter(0)).poll())).is_err());
+        assert_eq!(counts(&traffic).0, 0);
+    }
+}
