@@ -189,6 +189,8 @@ impl Pass {
         debug_assert_eq!(self.step, Step::Placed);
         self.state().end(false);
         self.step = Step::Routed;
+        // Nobody may observe when the next is chosen, and then somebody again.
+        self.record = None;
     }
 
     /// Counts a failure against the endpoint: its service said that it cannot take requests any more.

@@ -73,6 +73,25 @@ fn an_observer_hears_of_the_endpoint_that_was_called() {
     }
 }
 
+/// I-60: and of no other, also when it heard of one that was left before, and of the choice of the next nothing.
+#[test]
+fn an_observer_that_missed_the_choice_hears_of_no_other() {
+    let (traffic, _) = traffic(1);
+    let heard = Arc::new(Heard::default());
+    traffic.observe(heard.clone());
+    let backends = Backends::new();
+    backends.of("d").set_readiness(Readiness::Busy);
+    let mut waiting = call(&mut traffic.layers(Plain::new(facts)).per_endpoint(backends.make()), Letter(0));
+    traffic.stop_observing(heard.clone());
+    traffic.evacuate("eu", seconds(60)).expect("a region");
+    assert!(waiting.poll().is_pending());
+    traffic.observe(heard.clone());
+    backends.of("d").set_readiness(Readiness::Ready);
+    assert_eq!(waiting.now(), Ok(4));
+    let all = heard.all();
+    assert!(matches!(&all[..], [Said::Decision(..)]), "{all:?}");
+}
+
 #[derive(Clone, Debug)]
 enum Act {
     Call(Step<u64, &'static str>),
