@@ -28,7 +28,7 @@ pub(crate) struct Pass {
     digest: Digest,
     draws: Draws,
     deadline: Instant,
-    /// When the request began, and once its endpoint has it, when the endpoint's time began.
+    /// When the request began or last chose anew, and once its endpoint has it, when the endpoint's time began.
     began: Instant,
     region: u32,
     endpoint: u32,
@@ -168,6 +168,11 @@ impl Pass {
         self.state().begin();
     }
 
+    /// What is chosen from here on is chosen by what may be used now, however long the request has waited.
+    pub(crate) fn choose_by_now(&mut self) {
+        self.began = self.pin.now();
+    }
+
     /// The endpoint could not take it.
     pub(crate) fn pass_on(&mut self, passed: &mut Passed) -> bool {
         self.leave();
@@ -216,7 +221,6 @@ impl Pass {
         let is_vetoed = region.state.veto().forbids(now);
         if is_vetoed {
             self.leave();
-            self.began = now;
         }
         is_vetoed
     }

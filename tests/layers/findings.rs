@@ -73,3 +73,25 @@ fn who_begins_to_wait_after_the_deadline_has_seen_no_failure() {
     assert!(matches!(called.now(), Err(Error::TimedOut(_))));
     assert_eq!(counts(&traffic), (0, 0, 0));
 }
+
+/// A request that has waited chooses anew by what may be used now, and not by what might when it came.
+#[test]
+fn a_region_that_came_back_takes_a_request_that_waited_elsewhere() {
+    let spec = TableSpec::new()
+        .cluster("post", |c| {
+            c.region("eu", |r| r.endpoint("a", "a:1")).region("us", |r| r.rank(1).endpoint("d", "d:1"))
+        })
+        .route("letters", |r| r.any().to("post"));
+    let (clock, hand) = Clock::manual();
+    let traffic = Traffic::with_sources(spec.build().expect("a sound table"), clock, Entropy::seeded(1));
+    let backends = Backends::new();
+    backends.set_all(&["a", "d"], &Readiness::Busy);
+    let mut waiting = call(&mut traffic.layers(Plain::new(facts)).per_endpoint(backends.make()), Letter(0));
+    assert!(waiting.poll().is_pending());
+    hand.advance(seconds(1));
+    traffic.evacuate("us", seconds(2)).expect("a region");
+    hand.advance(seconds(4));
+    backends.of("a").set_readiness(Readiness::Broken("cut off"));
+    backends.of("d").set_readiness(Readiness::Ready);
+    assert_eq!(waiting.now(), Ok(4));
+}

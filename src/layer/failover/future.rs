@@ -246,6 +246,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             return poll_deadline(pass, timer, cx);
         }
         wait.settled = false;
+        pass.choose_by_now();
         let mut passed = Passed::default();
         let mut may_take = None;
         let mut why = None;
