@@ -235,18 +235,30 @@ impl Pass {
         }
     }
 
-    /// The same in a poll, which may come long after the call: the endpoint's time begins now.
+    /// The same in a poll, which may come long after the call.
     ///
     /// # Errors
     /// When the deadline has passed meanwhile.
     pub(crate) fn send_now(&mut self) -> Result<(), Rejected> {
-        let now = self.pin.now();
-        if now >= self.deadline {
-            return Err(Rejected::new(Reason::Deadline));
-        }
-        self.began = now;
+        self.begin_now()?;
         self.send();
         self.step = Step::Awaited;
+        Ok(())
+    }
+
+    /// What comes now may come long after the request was routed: its time begins now.
+    ///
+    /// # Errors
+    /// When the deadline has passed meanwhile.
+    #[inline]
+    pub(crate) fn begin_now(&mut self) -> Result<(), Rejected> {
+        let now = self.pin.now();
+        if now >= self.deadline {
+            let rejected = Rejected::new(Reason::Deadline);
+            self.tell_rejected(rejected);
+            return Err(rejected);
+        }
+        self.began = now;
         Ok(())
     }
 

@@ -1,6 +1,9 @@
 //! What was once wrong: services that break, and callers that come late.
 
 use super::*;
+use std::cell::Cell;
+use std::rc::Rc;
+use tower::Layer;
 
 /// A broken service is dropped also when the request that finds it has an older table pinned.
 #[test]
@@ -94,4 +97,66 @@ fn a_region_that_came_back_takes_a_request_that_waited_elsewhere() {
     backends.of("a").set_readiness(Readiness::Broken("cut off"));
     backends.of("d").set_readiness(Readiness::Ready);
     assert_eq!(waiting.now(), Ok(4));
+}
+
+/// A layer of somebody's that keeps requests until it is opened.
+#[derive(Clone)]
+struct Gate<S>(S, Rc<Cell<bool>>);
+
+impl<S: Service<R> + Clone + 'static, R: 'static> Service<R> for Gate<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let Gate(mut inner, is_open) = self.clone();
+        Box::pin(async move {
+            std::future::poll_fn(|_| if is_open.get() { Poll::Ready(()) } else { Poll::Pending }).await;
+            inner.call(request).await
+        })
+    }
+}
+
+/// What a request that was kept for so long between the layers got, and what is known of the endpoints then.
+fn kept_for(time: Duration, evacuated: &[&str]) -> (Result<u64, Error<&'static str>>, usize, Duration) {
+    let (traffic, hand) = traffic(1);
+    let (backend, is_open) = (Letters::new(Step::Answer(1)), Rc::new(Cell::new(false)));
+    let inner = traffic.failover().layer(Passthrough::new().layer(backend.clone()));
+    let mut stack = traffic.route(Plain::new(facts)).layer(Gate(inner, is_open.clone()));
+    evacuated.iter().for_each(|region| traffic.evacuate(region, seconds(2)).expect("a region"));
+    let mut kept = call(&mut stack, Letter(0));
+    assert!(kept.poll().is_pending());
+    hand.advance(time);
+    is_open.set(true);
+    let answer = kept.now();
+    let status = traffic.status();
+    let endpoints = status.clusters[0].regions.iter().flat_map(|region| &region.endpoints);
+    let took = endpoints.filter_map(|endpoint| endpoint.response_time).max();
+    (answer, backend.take_requests().len(), took.unwrap_or_default())
+}
+
+/// The time that a request spends between the layers is nobody's response time.
+#[test]
+fn what_was_kept_between_the_layers_took_no_endpoints_time() {
+    let (answer, sent, took) = kept_for(seconds(5), &[]);
+    assert_eq!((answer, sent), (Ok(1), 1));
+    assert!(took < seconds(1), "{took:?}");
+}
+
+/// I-23: and is chosen for by what may be used when it comes.
+#[test]
+fn what_was_kept_between_the_layers_goes_where_it_may_go_now() {
+    assert_eq!(kept_for(seconds(5), &["eu", "us"]).0, Ok(1));
+}
+
+/// I-49: and is not sent when it comes too late.
+#[test]
+fn what_was_kept_between_the_layers_beyond_its_deadline_is_not_sent() {
+    let (answer, sent, _) = kept_for(seconds(10), &[]);
+    let Err(Error::Rejected(rejected)) = answer else { panic!("{answer:?}") };
+    assert_eq!((rejected.reason(), sent), (Reason::Deadline, 0));
 }

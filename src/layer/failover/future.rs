@@ -125,7 +125,7 @@ where
                 StateProj::Asking { asking } => {
                     let (Some(ours), Some(pass)) = (asking.as_mut(), me.pass.as_mut()) else { unpolled() };
                     let taken = ready!(ours.poll_taker(pass, me.timer, cx));
-                    if let Err(error) = taken.and_then(|()| sent(pass)) {
+                    if let Err(error) = taken.and_then(|()| pass.send_now().map_err(Error::Rejected)) {
                         // What was held is given back now, not when the future is dropped.
                         *me.pass = None;
                         me.state.set(State::Over);
@@ -167,15 +167,6 @@ where
             }
         }
     }
-}
-
-/// Sends the request, unless it is too late for that.
-#[inline]
-fn sent<E>(pass: &mut Pass) -> Result<(), Error<E>> {
-    pass.send_now().map_err(|rejected| {
-        pass.tell_rejected(rejected);
-        Error::Rejected(rejected)
-    })
 }
 
 #[cold]

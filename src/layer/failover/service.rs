@@ -38,6 +38,10 @@ where
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn call(&mut self, routed: Routed<R, K>) -> Self::Future {
         let Routed { request, mut pass, protocol } = routed;
+        // Another layer may have kept it.
+        if let Err(rejected) = pass.begin_now() {
+            return FailoverFuture::rejected(protocol, rejected);
+        }
         pass.shows_decision(self.shows_decision);
         let request = protocol.seal(request);
         FailoverFuture::start(protocol, pass, request, &mut self.leaf)
