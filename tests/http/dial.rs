@@ -90,6 +90,30 @@ async fn two_endpoints_of_one_authority_and_different_addresses_are_an_error_tha
     assert!(causes.any(|cause| cause.to_string().contains("share the authority `shop.invalid`")), "{error:?}");
 }
 
+/// A canary that is reached by its address, under the name by which the others are.
+#[tokio::test]
+async fn an_endpoint_without_an_authority_has_its_address_for_one() {
+    let (a, canary) = (Backend::named("a").await, Backend::named("canary").await);
+    let endpoints = |canary_at: &str| {
+        TableSpec::new().route("all", |route| route.any().to("shop").pick(Pick::RoundRobin)).cluster(
+            "shop",
+            |cluster| {
+                cluster.region("us", |region| {
+                    let name = a.address();
+                    region.endpoint("a", &*name).endpoint_with("canary", canary_at, |canary| canary.authority(&*name))
+                })
+            },
+        )
+    };
+    let shared = traffic(endpoints(&canary.address()));
+    let error = shared.http(dialling(&shared)).oneshot(get()).await.unwrap_err();
+    assert!(error.is_connect(), "{error:?}");
+
+    let one = traffic(endpoints(&format!("http://{}", a.address())));
+    let answer = one.http(dialling(&one)).oneshot(get()).await.expect("both are one server");
+    assert_eq!(text(answer.into_body()).await, "a");
+}
+
 #[tokio::test]
 async fn two_endpoints_of_one_authority_and_one_address_are_one_server() {
     let a = Backend::named("a").await;
@@ -117,6 +141,7 @@ async fn the_name_in_the_certificate_is_the_endpoints_else_the_uris_host() {
                 .endpoint_with("a", "10.0.0.1:443", |a| a.authority("a.shop.example:443").tls_name("internal.example"))
                 .endpoint_with("b", "10.0.0.2:443", |b| b.tls_name("b.internal.example"))
                 .endpoint_with("c", "10.0.0.3:443", |c| c.authority("c.shop.example"))
+                .endpoint_with("d", "/run/d.socket", |d| d.tls_name("d.internal.example"))
         })
     }));
     for (uri, name) in [

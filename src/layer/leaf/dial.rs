@@ -1,6 +1,7 @@
 //! A connector that dials an endpoint's address for the authority in the URI.
 
 use crate::id::Name;
+use crate::state::Snapshot;
 use crate::table::Endpoint;
 use crate::traffic::Traffic;
 use http::Uri;
@@ -53,28 +54,42 @@ impl Traffic {
     /// The name to expect in the certificate of whom this URI names: an endpoint's TLS name, else the URI's host.
     pub fn tls_name(&self, uri: &Uri) -> Option<String> {
         let snapshot = self.snapshot();
-        let is_named =
-            |endpoint: &&Endpoint| endpoint.origin.as_ref().map(|origin| &origin.authority) == uri.authority();
-        let tls_name = snapshot.table().endpoints().filter(is_named).find_map(Endpoint::tls_name);
+        let mut named = uri.authority().into_iter().flat_map(|authority| named(&snapshot, authority));
+        let tls_name = named.find_map(Endpoint::tls_name);
         tls_name.or(uri.host()).map(Into::into)
     }
 
     /// Where to connect for a URI.
     fn address_of(&self, uri: Uri) -> Result<Uri, Shared> {
-        let Some(authority) = uri.authority() else { return Ok(uri) };
+        let Some(authority) = uri.authority().cloned() else { return Ok(uri) };
         let snapshot = self.snapshot();
-        let mut found = snapshot.table().endpoints().filter(|endpoint| endpoint.authority() == Some(authority));
-        let Some(first) = found.next() else { return Ok(uri) };
-        if let Some(other) = found.find(|other| other.address() != first.address()) {
+        let mut named = named(&snapshot, &authority);
+        let Some(first) = named.next() else { return Ok(uri) };
+        let address = dialled(first, &authority);
+        if let Some(other) = named.find(|other| dialled(other, &authority) != address) {
             let endpoints = [first.name().clone(), other.name().clone()];
             return Err(Shared { authority: authority.clone(), endpoints });
         }
-        let address = first.address().split_once("://").map_or(first.address(), |(_, address)| address);
-        let Ok(address) = address.trim_end_matches('/').parse::<Authority>() else { return Ok(uri) };
+        let Ok(address) = address.parse::<Authority>() else { return Ok(uri) };
         let mut parts = uri.into_parts();
         parts.authority = Some(address);
         Ok(Uri::from_parts(parts).expect("a URI with another authority is a URI"))
     }
+}
+
+/// The endpoints to which a request with this authority in its URI may be meant to go.
+fn named<'s>(snapshot: &'s Snapshot, authority: &'s Authority) -> impl Iterator<Item = &'s Endpoint> {
+    let is_named = |endpoint: &&Endpoint| endpoint.origin.as_ref().is_some_and(|origin| origin.authority == *authority);
+    snapshot.table().endpoints().filter(is_named)
+}
+
+/// Where to connect for one of them: one that has no authority is named by its address.
+fn dialled<'s>(endpoint: &'s Endpoint, authority: &'s Authority) -> &'s str {
+    if endpoint.authority().is_none() {
+        return authority.as_str();
+    }
+    let address = endpoint.address();
+    address.split_once("://").map_or(address, |(_, address)| address).trim_end_matches('/')
 }
 
 /// An authority that two endpoints have, so that a client could not tell their connections apart.
@@ -86,8 +101,8 @@ struct Shared {
 /// Why a [`Dial`] could not connect.
 #[derive(Debug)]
 pub enum DialError<E> {
-    /// Two endpoints of different addresses have the URI's authority. One client would mix up their connections; give each
-    /// a client of its own, by [`per_endpoint`](crate::layer::Layers::per_endpoint).
+    /// Two endpoints of different addresses have the URI's authority, or one of them has it for its address. One client
+    /// would mix up their connections; give each a client of its own, by [`per_endpoint`](crate::layer::Layers::per_endpoint).
     Ambiguous {
         /// The URI's.
         authority: Authority,
