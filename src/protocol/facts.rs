@@ -182,10 +182,9 @@ fn http_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<Cow<'a, 
         Some(line) if uri.authority().is_some_and(|authority| authority.as_str().as_bytes() == line.as_bytes()) => None,
         Some(line) => Some(line.to_str().map_err(|_| Reason::BadHost)?),
     };
-    // An empty Host is how a client says that the target has no authority (RFC 9110, 7.2).
-    let header = header.map(str::trim_ascii).filter(|line| !line.is_empty());
-    match (uri.authority(), header) {
-        (None, None) => Ok(None),
+    match (uri.authority(), header.map(str::trim_ascii)) {
+        // An empty Host is how a client says that the target has no authority (RFC 9110, 7.2), and no host beside one.
+        (None, None | Some("")) => Ok(None),
         (Some(authority), None) => Ok(Some(normal_host(authority.as_str())?.0)),
         (None, Some(line)) => Ok(Some(normal_host(line)?.0)),
         (Some(authority), Some(line)) => {
@@ -225,6 +224,8 @@ mod tests {
         assert_eq!(host_of("http://a.example:1/x", &[b"a.example:2"]), Err(Reason::HostMismatch));
         assert_eq!(host_of("/x", &[b"a.example", b"a.example"]), Err(Reason::BadHost));
         assert_eq!(host_of("/x", &[b"caf\xe9.example"]), Err(Reason::BadHost));
+        // It would be forwarded empty, and matched by the authority.
+        assert_eq!(host_of("http://a.example/x", &[b""]), Err(Reason::BadHost));
         assert_eq!(host_of("http://good@evil.example/x", &[]), Err(Reason::BadHost));
     }
 
