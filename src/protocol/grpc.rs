@@ -148,7 +148,10 @@ impl<B, G> Answer<Response<ResponseBody<B, G>>> for Grpc {
     fn answer(&self, refusal: &Refusal) -> Response<ResponseBody<B, G>> {
         let (status, message) = match refusal {
             Refusal::Rejected(rejected) => (GrpcStatus(rejected.grpc_code()), rejected.to_string()),
-            Refusal::TimedOut(timed_out) => (GrpcStatus::DEADLINE_EXCEEDED, timed_out.to_string()),
+            // Microseconds are written with a letter that is not ASCII.
+            Refusal::TimedOut(timed_out) => {
+                (GrpcStatus::DEADLINE_EXCEEDED, timed_out.to_string().replace('\u{b5}', "u"))
+            }
             Refusal::Failed => (GrpcStatus::UNAVAILABLE, "the service failed".into()),
         };
         let mut response = Response::new(ResponseBody::empty());

@@ -268,6 +268,11 @@ async fn refusals_are_answers_of_trailers_only() {
     assert_eq!(refusal(stack(&late)).await, "4: no answer within 20ms");
     assert_eq!(counts(&late, "a"), [0, 0, 1]);
 
+    // Printable ASCII, also where a time is not.
+    let short = traffic(shop(&[("us", &[("a", "a:1")])]).deadline(Duration::from_micros(500)));
+    let never = service_fn(|_: Request<ReplayBody<Body>>| pending::<Result<Response<Body>, BoxError>>());
+    assert_eq!(refusal(short.layers(Grpc).passthrough(never).answering()).await, "4: no answer within 500us");
+
     let broken = to_one(&nowhere().await.to_string());
     assert_eq!(refusal(stack(&broken).infallible()).await, "14: the service failed");
     assert_eq!(counts(&broken, "a"), [0, 0, 1]);
