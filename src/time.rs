@@ -178,10 +178,11 @@ impl Default for Clock {
 pub struct ManualClock(Arc<Hand>);
 
 impl ManualClock {
-    /// Moves the clock forward, and wakes whoever waited for a moment that has come.
+    /// Moves the clock forward, at most to [`Instant::NEVER`], and wakes whoever waited for a moment that has come.
     pub fn advance(&self, by: Duration) {
+        let later = |now| Some(Instant(now).after(by).0);
         // Relaxed, here and below: see `Hand::now`.
-        self.0.nanos.fetch_add(nanos(by), Ordering::Relaxed);
+        _ = self.0.nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
         self.0.ring();
     }
 

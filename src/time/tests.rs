@@ -69,6 +69,14 @@ fn an_alarm_rings_at_its_moment_and_once() {
 }
 
 #[test]
+fn a_hand_that_is_moved_too_far_stands_at_the_end() {
+    let (clock, hand) = Clock::manual();
+    hand.advance(SECOND);
+    hand.advance(Duration::MAX);
+    assert_eq!(clock.now(), Instant::NEVER);
+}
+
+#[test]
 fn a_moment_that_has_come_needs_no_alarm() {
     let (clock, hand) = Clock::manual();
     hand.advance(2 * SECOND);
