@@ -29,9 +29,9 @@ pub(crate) fn settle<B>(request: &mut Request<B>) -> Result<(), Refused> {
         return Err((StatusCode::URI_TOO_LONG, "the request's target is too long"));
     }
     if let Some(authority) = uri.authority()
-        && request.headers().contains_key(HOST)
+        && let Some(host) = request.headers().get(HOST)
         // Of two that differ, the stack says what is wrong.
-        && Facts::http(request).is_ok()
+        && (host.is_empty() || Facts::http(request).is_ok())
     {
         let host = HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII");
         request.headers_mut().insert(HOST, host);
