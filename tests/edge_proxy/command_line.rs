@@ -41,8 +41,10 @@ fn an_upstream_that_cannot_be_is_refused_with_a_sentence() {
         ("eu=http://a?b", "`http://a/?b` has a path; an upstream is a host with a port"),
         ("eu=http://u:p@a", "an upstream has no user name"),
         ("eu=http://", "`http://` is no URL: "),
-        ("eu=http://a:b", "the port of `a:b` is no number up to 65535"),
-        ("eu=http://a:65536", "the port of `a:65536` is no number up to 65535"),
+        ("eu=http://a:b", "the port of `a:b` is no number from 1 to 65535"),
+        ("eu=http://:80", "the URL has no host"),
+        ("eu=http://a:0", "the port of `a:0` is no number from 1 to 65535"),
+        ("eu=http://a:65536", "the port of `a:65536` is no number from 1 to 65535"),
     ] {
         let says = format!("error: invalid value '{upstream}' for '--upstream <REGION=URL>': {says}");
         let said = parse(&["--upstream", upstream]).expect_err("no upstream");

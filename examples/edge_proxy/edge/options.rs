@@ -64,8 +64,11 @@ impl FromStr for Upstream {
         if authority.as_str().contains('@') {
             return Err("an upstream has no user name".into());
         }
-        if authority.as_str() != authority.host() && authority.port_u16().is_none() {
-            return Err(format!("the port of `{authority}` is no number up to 65535"));
+        if authority.host().is_empty() {
+            return Err("the URL has no host".into());
+        }
+        if authority.as_str() != authority.host() && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(format!("the port of `{authority}` is no number from 1 to 65535"));
         }
         Ok(Upstream { region: region.into(), authority })
     }
