@@ -20,6 +20,11 @@
 //! - A future that was called and never polled counts as in flight until it is dropped, and so does a body that is never polled.
 //! - A request that waits for an endpoint's service to become ready notices an evacuation when it is next polled: when
 //!   that service is ready, or at its deadline. It is never sent there.
+//! - A path prefix together with `map_attempt` panics on a path that is within the prefix's length of the longest that a URI
+//!   can have, 65 534 bytes: what was mapped cannot be asked about before it is. Servers that bound heads never see one.
+//! - `/admin;x=1/users` is not below `/admin`: parameters of a segment are part of it, as RFC 3986 has them. Where the server
+//!   behind drops them, match both.
+//! - A [`PerEndpoint`](crate::layer::PerEndpoint) belongs to one traffic: two that share one would make its services anew in turns.
 //! - A connection that was upgraded (101, CONNECT) does not count as in flight: its response has ended with its head.
 //! - [`Origin`](crate::layer::Origin) over one client tells endpoints apart by authority: endpoints that share one share the
 //!   client's connections, and one that moves under its authority keeps those that the client has. Over HTTP/2 the server

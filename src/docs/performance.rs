@@ -12,11 +12,11 @@
 //! | HTTP request of 8 headers, one service value used again and again | 0.39 to 0.46 (151 to 168 ns) | 0.40 |
 //! | the same by the machine's clock instead of [`Clock::tsc`](crate::time::Clock) | 0.50 to 0.59 | 0.60 |
 //! | the same, the service cloned for each request | 0.30 to 0.35 | 0.40 |
-//! | the single layers, arranged by hand | 0.48 to 0.52 | 0.80 |
+//! | the single layers, arranged by hand | 0.48 to 0.54 | 0.80 |
 //! | a `u64` that every route takes | 0.64 to 0.77 (79 to 91 ns) | 0.75 |
 //! | two threads, `u64`: with the cores apart / sharing one | 0.38 to 0.41 / 0.58 to 0.64 | 0.45 |
 //! | two threads, HTTP | 0.40 to 0.43 | 0.55 |
-//! | the body's guard, its draining and the rest | 47 to 73 ns | 45 ns |
+//! | the body's guard, its draining and the rest | 39 to 73 ns | 45 ns |
 //! | [`Origin`](crate::layer::Origin)'s rewriting of the URI | 49 to 83 ns | 60 ns |
 //! | 1000 endpoints instead of 8 | 1.06 to 1.24 times | 1.25 |
 //! | 1000 routes instead of 10 | 0.98 to 1.06 times | 1.3 |
@@ -37,8 +37,8 @@
 //!
 //! | a request of 8 headers | bare | edge proxy | ratio | goal |
 //! |---|---|---|---|---|
-//! | an answer of 300 B | 18.7 to 22.5 us | 20.8 to 24.7 us | 1.10 to 1.11 | 1.05, **missed** |
-//! | an answer of 64 kB | 35 to 37 us | 36 to 37 us | 1.00 to 1.03, 1.09 in a loud run | 1.05 |
+//! | an answer of 300 B | 17.3 to 22.5 us | 19.4 to 24.7 us | 1.10 to 1.11 | 1.05, **missed** |
+//! | an answer of 64 kB | 35 to 48 us | 36 to 43 us | 1.00 to 1.03, 1.09 in a loud run | 1.05 |
 //!
 //! Of the 2 us between them the headers that a proxy owes (hop-by-hop fields, `Forwarded`, `X-Forwarded-*`, `Via`) take 0.5,
 //! which the bench shows as a bare proxy that does only that (1.04); the stack 0.9; the counters, checks and bodies of the
