@@ -5,6 +5,7 @@
 //! made without allocating. Its kinds tell whether the request was sent: [`Rejected`] by definition never was, after
 //! [`TimedOut`] nobody knows, and the service's own error is the service's.
 
+use crate::id::Name;
 use http::StatusCode;
 use std::fmt;
 use std::time::Duration;
@@ -109,10 +110,24 @@ impl Problems {
 }
 
 /// A request that we refused: it was never sent, so repeating it is safe for any method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Rejected {
     reason: Reason,
+    region: Option<Name>,
+    retry_after: Option<Duration>,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)?;
+        if let Some(region) = &self.region {
+            write!(f, ", in region {region}")?;
+        }
+        if let Some(after) = self.retry_after {
+            write!(f, "; another try makes sense after {after:?}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Why a request was refused.
@@ -136,6 +151,18 @@ pub enum Reason {
     /// The deadline passed before an endpoint was ready to take the request.
     #[error("the deadline passed before an endpoint was ready")]
     Deadline,
+    /// As many requests are in flight as the limit allows.
+    #[error("as many requests are in flight as the limit allows")]
+    Limit,
+    /// The request's partition has used its guarantee, and there is nothing to borrow.
+    #[error("the request's partition has used its part of the limit")]
+    Partition,
+    /// Requests that matter more are being refused.
+    #[error("requests of a higher priority come first")]
+    Priority,
+    /// The limit's queue was full, or the request waited in it for as long as it may.
+    #[error("the limit's queue is full, or moves too slowly")]
+    Queue,
     /// No region of the cluster may be used: each is evacuated, weighs nothing, or has no usable endpoint.
     #[error("no endpoint of the cluster may be used")]
     NoEndpoint,
@@ -146,7 +173,25 @@ pub enum Reason {
 
 impl Rejected {
     pub(crate) const fn new(reason: Reason) -> Self {
-        Rejected { reason }
+        Rejected { reason, region: None, retry_after: None }
+    }
+
+    /// Refused in a region, if the limit is a region's, and not worth repeating before so long.
+    #[cold]
+    pub(crate) fn by_limit(reason: Reason, region: Option<&Name>, retry_after: Duration) -> Self {
+        Rejected { reason, region: region.cloned(), retry_after: Some(retry_after) }
+    }
+
+    /// The region whose limit refused it; none when it was refused for another reason, or by a route's limit.
+    ///
+    /// When several regions refused it, the first: the one it should have gone to.
+    pub fn region(&self) -> Option<&Name> {
+        self.region.as_ref()
+    }
+
+    /// How long to wait before another try has a chance, where that is known: of refusals by a limit.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Why the request was refused.
@@ -154,25 +199,29 @@ impl Rejected {
         self.reason
     }
 
-    /// The status that says so in HTTP: 400 for a request with two readings, 404 where no route matches, 503 where nobody
-    /// can take it, 504 where the deadline passed.
+    /// The status that says so in HTTP: 400 for a request with two readings, 404 where no route matches, 429 where the
+    /// request's own kind has used its part, 503 where nobody can take it, 504 where the deadline passed.
     pub fn http_status(&self) -> StatusCode {
         match self.reason {
             Reason::BadHost | Reason::BadPath | Reason::HostMismatch => StatusCode::BAD_REQUEST,
             Reason::NoRoute => StatusCode::NOT_FOUND,
-            Reason::NoEndpoint | Reason::BadAddress => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::NoEndpoint | Reason::BadAddress | Reason::Limit | Reason::Priority | Reason::Queue => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Reason::Partition => StatusCode::TOO_MANY_REQUESTS,
             Reason::Deadline => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
     /// The status code that says so in gRPC: 3 (`INVALID_ARGUMENT`) for a request with two readings, 12 (`UNIMPLEMENTED`)
-    /// where no route matches, 14 (`UNAVAILABLE`) where nobody can take it, 4 (`DEADLINE_EXCEEDED`) where the deadline
-    /// passed.
+    /// where no route matches, 8 (`RESOURCE_EXHAUSTED`) where the request's own kind has used its part, 14 (`UNAVAILABLE`)
+    /// where nobody can take it, 4 (`DEADLINE_EXCEEDED`) where the deadline passed.
     pub fn grpc_code(&self) -> u8 {
         match self.reason {
             Reason::BadHost | Reason::BadPath | Reason::HostMismatch => 3,
             Reason::NoRoute => 12,
-            Reason::NoEndpoint | Reason::BadAddress => 14,
+            Reason::NoEndpoint | Reason::BadAddress | Reason::Limit | Reason::Priority | Reason::Queue => 14,
+            Reason::Partition => 8,
             Reason::Deadline => 4,
         }
     }
@@ -208,7 +257,7 @@ impl TimedOut {
 ///     }
 /// }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error<E> {
     /// We refused it: it was never sent, so repeating it is safe for any method.
     Rejected(Rejected),

@@ -8,7 +8,7 @@ pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(contraflow_loom))]
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(crate) use std::sync::Arc;
+pub(crate) use std::sync::{Arc, OnceLock};
 
 #[expect(clippy::disallowed_types, reason = "the one place that names the lock")]
 use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError, TryLockError};
@@ -36,6 +36,29 @@ impl<T> Mutex<T> {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+}
+
+/// A lock that loom looks into: where requests that wait, and those that end, meet.
+#[cfg(not(contraflow_loom))]
+pub(crate) type Meeting<T> = Mutex<T>;
+
+#[cfg(contraflow_loom)]
+#[derive(Debug, Default)]
+pub(crate) struct Meeting<T>(loom::sync::Mutex<T>);
+
+#[cfg(contraflow_loom)]
+impl<T> Meeting<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Meeting(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn try_lock(&self) -> Option<loom::sync::MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
     }
 }
 

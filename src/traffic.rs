@@ -12,7 +12,7 @@ mod status;
 pub use history::{Cause, Revision};
 pub use pin::{Pinned, Reader};
 pub(crate) use shared::Shared;
-pub use status::{ClusterStatus, EndpointStatus, RegionStatus, Status};
+pub use status::{ClusterStatus, EndpointStatus, RegionStatus, RouteStatus, Status};
 
 use crate::entropy::{Draws, Entropy};
 use crate::error::TableError;
@@ -425,6 +425,10 @@ impl Traffic {
         };
         writer.current.rebuild_views(now);
         writer.retired.iter().for_each(|snapshot| snapshot.rebuild_views(now));
+        let waited_for = if now < until { writer.registry.regions_named(region) } else { Vec::new() };
+        drop(writer);
+        // Whoever waits for a place there is woken, and may do anything.
+        waited_for.into_iter().for_each(|state| state.bound.expel());
         Ok((name, until))
     }
 }

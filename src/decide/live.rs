@@ -9,8 +9,8 @@ use super::region::choose_region;
 use super::split::choose_target;
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
-use crate::protocol::Facts;
-use crate::state::{ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
+use crate::protocol::{Facts, Priority};
+use crate::state::{Asker, ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
 use crate::table::{Endpoint, Route, Scope, Table, Target, Weighed};
 use crate::time::Instant;
 use crate::unit::Share;
@@ -38,7 +38,7 @@ struct Found<'t> {
 impl Digest {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a pass is written where it stays, field by field")]
-    fn new<'t>(table: &'t Table, facts: &Facts<'_>, draws: Draws) -> Result<(Self, Found<'t>), Rejected> {
+    fn new<'t>(table: &'t Table, facts: &Facts<'_>, draws: Draws) -> Result<(Self, Found<'t>), Reason> {
         let entry = table.find(facts)?;
         let route = table.route_at(entry.route);
         let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
@@ -80,10 +80,10 @@ fn choose_place(
     loads: &impl Loads,
     draws: Draws,
     passed: &Passed,
-) -> Result<Decision, Rejected> {
+) -> Result<Decision, Reason> {
     let Found { route, target } = found;
     let cluster = snapshot.table().cluster_at(digest.cluster);
-    let nowhere = Rejected::new(Reason::NoEndpoint);
+    let nowhere = Reason::NoEndpoint;
     let (region_key, endpoint_key) = digest.keys(route);
     let region = choose_region(cluster, view, region_key, loads, draws, passed).ok_or(nowhere)?;
     let choosing = Choosing {
@@ -151,7 +151,7 @@ impl Snapshot {
     /// ```
     #[inline]
     pub fn decide(&self, facts: &Facts<'_>, draws: Draws, now: Instant) -> Result<Decision, Rejected> {
-        self.decide_with(facts, draws, now, Tickets::Take)
+        self.decide_with(facts, draws, now, Tickets::Take).map_err(Rejected::new)
     }
 
     /// What [`decide`](Self::decide) would say at a moment, in words: nothing is counted and no ticket is taken.
@@ -160,7 +160,7 @@ impl Snapshot {
     /// As `decide`.
     #[expect(clippy::missing_panics_doc, reason = "what was decided a line before has its names")]
     pub fn explain(&self, facts: &Facts<'_>, draws: Draws, now: Instant) -> Result<Explanation<'_>, Rejected> {
-        let decision = self.decide_with(facts, draws, now, Tickets::Look)?;
+        let decision = self.decide_with(facts, draws, now, Tickets::Look).map_err(Rejected::new)?;
         Ok(self.describe(&decision).expect("this snapshot has just decided"))
     }
 
@@ -177,7 +177,7 @@ impl Snapshot {
         }
         let (digest, found) = match Digest::new(self.table(), facts, decision.draws) {
             Ok(found) => found,
-            Err(rejected) => return Some(Err(rejected)),
+            Err(reason) => return Some(Err(Rejected::new(reason))),
         };
         if digest.cluster != decision.cluster {
             return None;
@@ -186,6 +186,7 @@ impl Snapshot {
         let recorded = Recorded::new(decision.readings);
         (view.epoch == decision.epoch)
             .then(|| choose_place(self, &digest, found, &view, &recorded, decision.draws, &decision.passed))
+            .map(|decided| decided.map_err(Rejected::new))
     }
 
     /// The endpoint that a decision of this snapshot names; `None` for another generation's.
@@ -206,18 +207,57 @@ impl Snapshot {
             return None;
         }
         let region = self.clusters().get(decision.cluster as usize)?.regions.get(decision.region as usize)?;
-        Some(Permit::begin(region.endpoints.get(decision.endpoint as usize)?, now))
+        let endpoint = region.endpoints.get(decision.endpoint as usize)?;
+        Some(Permit::new(endpoint, endpoint.begin()?, now))
+    }
+
+    /// The same if the limits of the region and of the endpoint allow it; `None` for another generation's.
+    ///
+    /// Nobody waits here, and a route's limit is not asked: the layers do both.
+    ///
+    /// # Errors
+    /// [`Reason::Limit`], [`Reason::Priority`]: with the region, and after how long another try makes sense.
+    ///
+    /// ```
+    /// use contraflow::{Facts, Limit, Outcome, Priority, Reason, TableSpec, Traffic};
+    ///
+    /// let table = TableSpec::new()
+    ///     .cluster("api", |c| c.region("us", |r| r.endpoint("a", "10.0.0.1:80")).limit(Limit::fixed(1)))
+    ///     .route("all", |r| r.any().to("api"))
+    ///     .build()?;
+    /// let traffic = Traffic::new(table);
+    /// let snapshot = traffic.snapshot();
+    /// let decision = snapshot.decide(&Facts::path("/"), traffic.draws(), traffic.now())?;
+    ///
+    /// let admit = || snapshot.admit(&decision, Priority::Normal, traffic.now()).expect("this snapshot decided");
+    /// let mut permit = admit()?;
+    /// let refused = admit().unwrap_err();
+    /// assert_eq!((refused.reason(), refused.region().map(|name| name.as_str())), (Reason::Limit, Some("us")));
+    ///
+    /// permit.answered(Outcome::Success, traffic.now());
+    /// drop(permit);
+    /// assert!(admit().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn admit(&self, decision: &Decision, priority: Priority, now: Instant) -> Option<Result<Permit, Rejected>> {
+        if decision.generation != self.generation() {
+            return None;
+        }
+        let region = self.clusters().get(decision.cluster as usize)?.regions.get(decision.region as usize)?;
+        let endpoint = region.endpoints.get(decision.endpoint as usize)?;
+        let asker = Asker { priority, slot: None };
+        Some(match endpoint.admit(asker, now) {
+            Ok(admission) => Ok(Permit::new(endpoint, admission, now)),
+            Err(refused) => {
+                let name = self.table().cluster_at(decision.cluster).regions()[decision.region as usize].name();
+                Err(region.state.bound.refuse(asker, refused.reason(), Some(name), now))
+            }
+        })
     }
 
     // Not inlined, so that a caller has a call, and the decision is written once, where the caller wants it.
     #[inline(never)]
-    fn decide_with(
-        &self,
-        facts: &Facts<'_>,
-        draws: Draws,
-        now: Instant,
-        tickets: Tickets,
-    ) -> Result<Decision, Rejected> {
+    fn decide_with(&self, facts: &Facts<'_>, draws: Draws, now: Instant, tickets: Tickets) -> Result<Decision, Reason> {
         let (digest, found) = Digest::new(self.table(), facts, draws)?;
         self.place_with(&digest, found, draws, now, tickets, &Passed::default())
     }
@@ -225,7 +265,7 @@ impl Snapshot {
     /// What is decided once for a request.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a pass is written where it stays, field by field")]
-    pub(crate) fn route(&self, facts: &Facts<'_>, draws: Draws) -> Result<Digest, Rejected> {
+    pub(crate) fn route(&self, facts: &Facts<'_>, draws: Draws) -> Result<Digest, Reason> {
         Ok(Digest::new(self.table(), facts, draws)?.0)
     }
 
@@ -233,7 +273,7 @@ impl Snapshot {
     /// it. Written out apart, so that nothing is recorded that nobody reads.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that what nobody reads is not computed")]
-    pub(crate) fn first_place(&self, digest: &Digest, draws: Draws, now: Instant) -> Result<(u32, u32), Rejected> {
+    pub(crate) fn first_place(&self, digest: &Digest, draws: Draws, now: Instant) -> Result<(u32, u32), Reason> {
         let found = digest.found(self.table());
         let decision = self.place_with(digest, found, draws, now, Tickets::Take, &Passed::default())?;
         Ok((decision.region, decision.endpoint))
@@ -248,7 +288,7 @@ impl Snapshot {
         draws: Draws,
         now: Instant,
         passed: &Passed,
-    ) -> Result<Decision, Rejected> {
+    ) -> Result<Decision, Reason> {
         self.place_with(digest, digest.found(self.table()), draws, now, Tickets::Take, passed)
     }
 
@@ -262,7 +302,7 @@ impl Snapshot {
         now: Instant,
         tickets: Tickets,
         passed: &Passed,
-    ) -> Result<Decision, Rejected> {
+    ) -> Result<Decision, Reason> {
         let cluster = digest.cluster;
         let handle = self.cluster(cluster);
         let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets };

@@ -1,7 +1,10 @@
-//! The endpoints that could not take an attempt before it was sent.
+//! The endpoints, and regions, that could not take an attempt before it was sent.
 
 /// How many endpoints an attempt asks before it waits: the first, and two others.
 pub(crate) const CANDIDATES: u32 = 3;
+
+/// In place of an endpoint: every one of the region.
+pub(crate) const ALL: u32 = u32::MAX;
 
 /// The endpoints of one cluster that an attempt has asked in vain, by place of region and endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,8 +31,13 @@ impl Passed {
         self.count as usize
     }
 
+    /// Adds a whole region, whose limit let nobody in; whether another may be asked.
+    pub(crate) fn add_region(&mut self, region: u32) -> bool {
+        self.add(region, ALL)
+    }
+
     pub(crate) fn has(&self, region: u32, endpoint: u32) -> bool {
-        self.iter().any(|place| place == (region, endpoint))
+        self.iter().any(|(one, place)| one == region && (place == endpoint || place == ALL))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {

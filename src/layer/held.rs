@@ -11,9 +11,9 @@
 
 use crate::decide::Decision;
 use crate::protocol::{Guard, Outcome, Verdict};
-use crate::state::EndpointState;
+use crate::state::{EndpointState, Hold, RouteState};
 use crate::sync::{Arc, AtomicU64, Ordering};
-use crate::table::{Policy, ReleaseOn};
+use crate::table::{Policy, ReleaseOn, Signal};
 use crate::time::{Sleep, nanos};
 use crate::traffic::Pinned;
 use std::fmt;
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// Keeps a request counted as in flight while its answer goes on.
 // Small, since it is moved with every answer: what few need is in boxes.
 pub struct Held {
-    endpoint: Arc<EndpointState>,
+    counted: Counted,
     place: Place,
     to_first_frame: bool,
     /// Whether the head left open what the answer says.
@@ -36,6 +36,25 @@ pub struct Held {
     watched: Option<Box<Watched>>,
     /// For observers of an answer that only its end judges.
     witness: Option<Box<(Pinned, Decision)>>,
+}
+
+/// What goes on counting after the head of an answer: at its endpoint and region, and at its route if that has a limit.
+#[derive(Clone)]
+pub(super) struct Counted {
+    pub(super) endpoint: Arc<EndpointState>,
+    pub(super) of_region: Hold,
+    pub(super) route: Option<(Arc<RouteState>, Hold)>,
+}
+
+impl Counted {
+    /// Gives it back. To be called once.
+    #[inline]
+    fn end(&self) {
+        self.endpoint.end(self.of_region, true);
+        if let Some((route, of_route)) = &self.route {
+            route.bound.release(*of_route);
+        }
+    }
 }
 
 /// Who gives back the count.
@@ -54,7 +73,7 @@ struct Watched {
     timer: Sleep,
 }
 
-const _: () = assert!(size_of::<Held>() <= 48);
+const _: () = assert!(size_of::<Held>() <= 72);
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,20 +84,20 @@ impl fmt::Debug for Held {
 impl Held {
     #[inline]
     pub(super) fn new(
-        endpoint: &Arc<EndpointState>,
+        counted: Counted,
         policy: &Policy,
         verdict: Verdict,
         took: Duration,
         witness: Option<Box<(Pinned, Decision)>>,
     ) -> Self {
         let place = if policy.release == ReleaseOn::Head {
-            endpoint.end(true);
+            counted.end();
             Place::Free
         } else {
             Place::Counted
         };
         Held {
-            endpoint: endpoint.clone(),
+            counted,
             place,
             to_first_frame: policy.release == ReleaseOn::FirstFrame,
             is_open: verdict == Verdict::AtEnd,
@@ -96,7 +115,7 @@ impl Held {
     fn release(&mut self) {
         match std::mem::replace(&mut self.place, Place::Free) {
             Place::Free => {}
-            Place::Counted => self.endpoint.end(true),
+            Place::Counted => self.counted.end(),
             Place::Watched => self.release_watched(),
         }
     }
@@ -115,13 +134,13 @@ impl Held {
             // The timer gave the place back: there is nothing left to watch.
             self.release();
         }
-        let clock = self.endpoint.clock();
+        let clock = self.counted.endpoint.clock();
         if self.place == Place::Free || self.at_most == u64::MAX || !clock.has_timers() {
             return;
         }
         let until = clock.now().after(Duration::from_nanos(self.at_most));
         let watched = self.watched.get_or_insert_with(|| {
-            let watch = Arc::new(Watch { endpoint: self.endpoint.clone(), count: AtomicU64::new(1) });
+            let watch = Arc::new(Watch { counted: self.counted.clone(), count: AtomicU64::new(1) });
             Box::new(Watched { watch, timer: clock.sleep_until(until) })
         });
         if self.place == Place::Watched {
@@ -162,7 +181,12 @@ impl Guard for Held {
             return;
         }
         self.is_judged = true;
-        self.endpoint.judge(outcome, Duration::from_nanos(self.took), self.endpoint.clock().now());
+        let endpoint = &self.counted.endpoint;
+        let (took, now) = (Duration::from_nanos(self.took), endpoint.clock().now());
+        endpoint.judge(outcome, took, now);
+        if outcome == Outcome::Busy {
+            endpoint.region().bound.sample_late(Signal::Dropped, took, now);
+        }
         self.tell(outcome);
     }
 }
@@ -180,7 +204,7 @@ impl Drop for Held {
 
 /// One count, which either the guard or its timer gives back.
 struct Watch {
-    endpoint: Arc<EndpointState>,
+    counted: Counted,
     /// 1 until it is given back.
     count: AtomicU64,
 }
@@ -195,7 +219,7 @@ impl Watch {
     fn release(&self) {
         // Relaxed: exactly one takes the 1; the count it gives back is ordered by itself.
         if self.count.swap(0, Ordering::Relaxed) == 1 {
-            self.endpoint.end(true);
+            self.counted.end();
         }
     }
 }
@@ -230,17 +254,18 @@ mod loom_tests {
                 .expect("a sound table");
             let mut registry = Registry::new(Entropy::seeded(1), Clock::manual().0);
             let handles = registry.adopt(&table, Generation::FIRST, Instant::START);
-            let endpoint = &handles[0].regions[0].endpoints[0];
-            endpoint.begin();
-            endpoint.head();
-            let watch = Arc::new(Watch { endpoint: endpoint.clone(), count: AtomicU64::new(1) });
+            let endpoint = &handles.clusters[0].regions[0].endpoints[0];
+            let admission = endpoint.begin().expect("there is room");
+            endpoint.head(admission);
+            let counted = Counted { endpoint: endpoint.clone(), of_region: admission.after_head(), route: None };
+            let watch = Arc::new(Watch { counted, count: AtomicU64::new(1) });
             let timer = {
                 let watch = watch.clone();
                 loom::thread::spawn(move || watch.wake())
             };
             watch.release();
             timer.join().expect("the timer does not panic");
-            assert_eq!((endpoint.in_flight(), handles[0].regions[0].state.in_flight()), (0, 0));
+            assert_eq!((endpoint.in_flight(), handles.clusters[0].regions[0].state.in_flight()), (0, 0));
         });
     }
 }

@@ -128,7 +128,9 @@
 mod failover;
 mod held;
 mod leaf;
+mod limit;
 mod pass;
+mod queued;
 mod route;
 mod stack;
 
@@ -138,6 +140,7 @@ pub use leaf::{
     Dial, DialError, DialFuture, HostPolicy, Leaf, NotAPrefix, NotReady, Origin, OriginLeaf, Passthrough,
     PassthroughLeaf, PerEndpoint, Target,
 };
+pub use limit::{LimitFuture, LimitLayer, LimitService};
 pub use route::{RouteFuture, RouteLayer, RouteService, Routed};
 pub use stack::{
     AnswerFuture, Answering, Boxed, BoxedFuture, HttpStack, Infallibly, InfalliblyFuture, Layers, MapAttempt, Stack,

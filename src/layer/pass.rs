@@ -6,14 +6,19 @@
 //!
 //! Each stage is a method here. The layers are thin: they call these in their order and carry what they return.
 
+mod choosing;
+mod limits;
+
+pub(crate) use limits::{Turned, Unplaced};
+
 use super::held::Held;
-use crate::decide::{Decision, Digest, Passed};
+use crate::decide::{Decision, Digest};
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::{Describe, Outcome, Verdict};
-use crate::state::EndpointState;
+use crate::state::{Admission, EndpointState, RegionHandle};
 use crate::sync::Arc;
-use crate::table::Policy;
+use crate::table::{Class, Policy, Signal};
 use crate::time::{Clock, Instant, Sleep};
 use crate::traffic::{Pinned, Reader};
 use std::fmt;
@@ -32,6 +37,11 @@ pub(crate) struct Pass {
     began: Instant,
     region: u32,
     endpoint: u32,
+    class: Class,
+    /// What it has of its route's limit, if there is one and it was let in.
+    of_route: Option<Admission>,
+    /// What it has of its region's limit, once it has a place.
+    of_region: Option<Admission>,
     step: Step,
     /// Whether the failover stage has to see to the deadline, and not the route layer.
     owes_deadline: bool,
@@ -99,10 +109,13 @@ impl Pass {
         let draws = reader.traffic().draws();
         // Looked at where they were written: they are many words, and slow to move.
         let digest = match &protocol.facts(request) {
-            Ok(facts) => pin.route(facts, draws),
-            Err(rejected) => Err(*rejected),
+            Ok(facts) => match pin.route(facts, draws) {
+                Ok(digest) => Ok((digest, pin.table().class(facts, digest.route, digest.target, digest.cluster))),
+                Err(reason) => Err(Rejected::new(reason)),
+            },
+            Err(rejected) => Err(rejected.clone()),
         };
-        let digest = match digest {
+        let (digest, class) = match digest {
             Ok(digest) => digest,
             Err(rejected) => return Err(told(&pin, rejected)),
         };
@@ -111,7 +124,23 @@ impl Pass {
         let deadline = began.after(policy.deadline);
         let (step, owes_deadline) = (Step::Routed, true);
         let (region, endpoint, shows, record) = (0, 0, false, None);
-        Ok(Pass { pin, digest, draws, deadline, began, region, endpoint, step, owes_deadline, shows, record })
+        let (of_route, of_region) = (None, None);
+        Ok(Pass {
+            pin,
+            digest,
+            draws,
+            deadline,
+            began,
+            region,
+            endpoint,
+            class,
+            of_route,
+            of_region,
+            step,
+            owes_deadline,
+            shows,
+            record,
+        })
     }
 
     /// The route layer sees to the deadline, over all that stands between it and the answer.
@@ -127,45 +156,22 @@ impl Pass {
         self.shows = shows;
     }
 
-    /// The failover stage's first choice, for a request of which the leaf has said whether it can be sent at all.
     #[inline]
-    pub(crate) fn choose_first(&mut self, admitted: Result<(), Reason>) -> Result<(), Rejected> {
-        let chosen = admitted.map_err(Rejected::new).and_then(|()| self.choose(&Passed::default()));
-        if let Err(rejected) = &chosen {
-            self.tell_rejected(*rejected);
-        }
-        chosen
+    fn region_handle(&self, region: u32) -> &RegionHandle {
+        &self.pin.cluster(self.digest.cluster).regions[region as usize]
     }
 
-    /// The failover stage, first half: a candidate other than those passed over, counted as in flight there.
-    #[inline(never)]
-    pub(crate) fn choose(&mut self, passed: &Passed) -> Result<(), Rejected> {
-        debug_assert_eq!(self.step, Step::Routed);
-        if self.shows || self.pin.shared().is_observed() || !passed.is_empty() {
-            return self.choose_and_tell(passed);
-        }
-        let (region, endpoint) = self.pin.first_place(&self.digest, self.draws, self.began)?;
-        self.take(region, endpoint);
-        Ok(())
+    /// Whether it has a place.
+    #[inline]
+    pub(crate) fn is_placed(&self) -> bool {
+        self.step == Step::Placed
     }
 
     #[cold]
-    fn choose_and_tell(&mut self, passed: &Passed) -> Result<(), Rejected> {
-        let decision = self.pin.place(&self.digest, self.draws, self.began, passed)?;
-        self.take(decision.region, decision.endpoint);
-        if self.shows || self.pin.shared().is_observed() {
-            self.pin.shared().tell(|observer| observer.decision(&self.pin, &decision));
-            self.record = Some(Box::new(decision));
-        }
-        Ok(())
-    }
-
-    /// Counts as in flight at an endpoint.
-    #[inline]
-    fn take(&mut self, region: u32, endpoint: u32) {
-        // In this order: the pass will be moved, and what was written just before is slow to move.
-        (self.region, self.endpoint, self.step) = (region, endpoint, Step::Placed);
-        self.state().begin();
+    fn reject(&self, reason: Reason) -> Rejected {
+        let rejected = Rejected::new(reason);
+        self.tell_rejected(&rejected);
+        rejected
     }
 
     /// What is chosen from here on is chosen by what may be used now, however long the request has waited.
@@ -173,26 +179,9 @@ impl Pass {
         self.began = self.pin.now();
     }
 
-    /// The endpoint could not take it.
-    pub(crate) fn pass_on(&mut self, passed: &mut Passed) -> bool {
-        self.leave();
-        passed.add(self.region, self.endpoint)
-    }
-
-    /// Where it stands, to return there.
-    pub(crate) fn standing(&mut self) -> Standing {
-        Standing { region: self.region, endpoint: self.endpoint, record: self.record.take() }
-    }
-
-    /// Back to an endpoint that was asked before.
-    pub(crate) fn return_to(&mut self, standing: Standing) {
-        self.take(standing.region, standing.endpoint);
-        self.record = standing.record;
-    }
-
     fn leave(&mut self) {
         debug_assert_eq!(self.step, Step::Placed);
-        self.state().end(false);
+        self.end();
         self.step = Step::Routed;
         // Nobody may observe when the next is chosen, and then somebody again.
         self.record = None;
@@ -217,8 +206,7 @@ impl Pass {
             return false;
         }
         let now = self.pin.now();
-        let region = &self.pin.cluster(self.digest.cluster).regions[self.region as usize];
-        let is_vetoed = region.state.veto().forbids(now);
+        let is_vetoed = self.region_handle(self.region).state.veto().forbids(now);
         if is_vetoed {
             self.leave();
         }
@@ -254,9 +242,7 @@ impl Pass {
     pub(crate) fn begin_now(&mut self) -> Result<(), Rejected> {
         let now = self.pin.now();
         if now >= self.deadline {
-            let rejected = Rejected::new(Reason::Deadline);
-            self.tell_rejected(rejected);
-            return Err(rejected);
+            return Err(self.reject(Reason::Deadline));
         }
         self.began = now;
         Ok(())
@@ -273,8 +259,8 @@ impl Pass {
     }
 
     /// Tells observers of a refusal that came after the route was found.
-    pub(crate) fn tell_rejected(&self, rejected: Rejected) {
-        self.pin.shared().tell(|observer| observer.rejection(&self.pin, &rejected));
+    pub(crate) fn tell_rejected(&self, rejected: &Rejected) {
+        self.pin.shared().tell(|observer| observer.rejection(&self.pin, rejected));
     }
 
     /// The attempt has its answer, which ends with its head, or failed.
@@ -286,10 +272,20 @@ impl Pass {
             // There will be no end that could tell.
             Verdict::AtEnd => Outcome::Ignore,
         };
-        self.state().judge(outcome, now.since(self.began), now);
-        self.state().end(false);
+        let took = now.since(self.began);
+        self.state().judge(outcome, took, now);
+        self.sample(verdict.into(), took, now);
+        self.end();
         self.step = Step::Answered;
         self.tell_outcome(outcome, now);
+    }
+
+    /// Gives back what it counts at its endpoint and region.
+    #[inline]
+    fn end(&mut self) {
+        if let Some(admission) = self.of_region.take() {
+            self.state().end(admission.before_head(), false);
+        }
     }
 
     /// The attempt has the head of its answer, and the rest will come: what holds on to its end.
@@ -297,7 +293,6 @@ impl Pass {
     pub(crate) fn hold(&mut self, verdict: Verdict) -> Held {
         let now = self.pin.now();
         let took = now.since(self.began);
-        self.state().head();
         self.step = Step::Answered;
         let witness = match (&self.record, verdict) {
             (Some(decision), Verdict::AtEnd) if self.pin.shared().is_observed() => {
@@ -305,7 +300,9 @@ impl Pass {
             }
             _ => None,
         };
-        let held = Held::new(self.state(), self.policy(), verdict, took, witness);
+        self.sample(verdict.into(), took, now);
+        let counted = self.counted();
+        let held = Held::new(counted, self.policy(), verdict, took, witness);
         // With the guard made: an observer that panics leaks nothing.
         if let Verdict::Known(outcome) = verdict {
             self.state().judge(outcome, took, now);
@@ -368,15 +365,17 @@ impl Pass {
     #[cold]
     fn abandon(&mut self) {
         let now = self.pin.now();
-        let outcome = match self.step {
-            Step::Awaited => {
-                // A deadline that had passed before the endpoint's time began was missed by the caller.
-                let by_deadline = self.began < self.deadline && now >= self.deadline;
-                self.state().abandon(now.since(self.began), by_deadline, now)
+        let mut outcome = Outcome::Ignore;
+        if self.step == Step::Awaited {
+            // A deadline that had passed before the endpoint's time began was missed by the caller.
+            let by_deadline = self.began < self.deadline && now >= self.deadline;
+            let waited = now.since(self.began);
+            outcome = self.state().abandon(waited, by_deadline, now);
+            if outcome == Outcome::Failure && !self.is_blamed_alone() {
+                self.sample(Signal::Dropped, waited, now);
             }
-            _ => Outcome::Ignore,
-        };
-        self.state().end(false);
+        }
+        self.end();
         self.tell_outcome(outcome, now);
     }
 }
@@ -394,6 +393,9 @@ impl Drop for Pass {
             Step::Routed | Step::Answered => {}
             Step::Placed => self.leave(),
             Step::Sent | Step::Awaited => self.abandon(),
+        }
+        if let Some(of_route) = self.of_route {
+            self.route_limit().0.state.bound.release(of_route.before_head());
         }
     }
 }

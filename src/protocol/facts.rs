@@ -3,6 +3,7 @@
 use super::host::normal_host;
 pub(crate) use super::path::Oddities;
 use super::path::{normal_parameter, normal_path};
+use super::priority::Priority;
 use crate::error::{Reason, Rejected};
 use http::header::{COOKIE, HOST, HeaderName};
 use http::{HeaderMap, Method, Uri};
@@ -32,6 +33,7 @@ pub struct Facts<'a> {
     method: Option<&'a Method>,
     headers: Option<&'a HeaderMap>,
     key: Option<&'a [u8]>,
+    priority: Option<Priority>,
 }
 
 impl<'a> Facts<'a> {
@@ -41,7 +43,7 @@ impl<'a> Facts<'a> {
     /// `a//b`, or a broken escape, such as `50%`, is refused by a table as in HTTP.
     pub fn path(path: &'a str) -> Self {
         let (path, oddities) = normal_path(path);
-        Facts { host: None, path, oddities, query: None, method: None, headers: None, key: None }
+        Facts { host: None, path, oddities, query: None, method: None, headers: None, key: None, priority: None }
     }
 
     /// The facts of an HTTP request.
@@ -74,6 +76,7 @@ impl<'a> Facts<'a> {
             method: Some(request.method()),
             headers: Some(headers),
             key: None,
+            priority: None,
         })
     }
 
@@ -110,6 +113,21 @@ impl<'a> Facts<'a> {
     pub fn with_key(mut self, key: &'a [u8]) -> Self {
         self.key = Some(key);
         self
+    }
+
+    /// The same facts with what the caller knows of the request's importance. A rule of the table outranks it.
+    ///
+    /// Nothing that came with the request is asked for it: a header that claims a priority changes nothing unless your code
+    /// reads it here, or a [`Match`](crate::Match) of the table does.
+    pub fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// What the caller said of the request's importance.
+    #[inline]
+    pub(crate) fn priority(&self) -> Option<Priority> {
+        self.priority
     }
 
     /// The host in its normal spelling, if the request names one.

@@ -33,6 +33,18 @@ struct GrpcStatus(u8);
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const GRPC_RETRY_PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+
+/// A message as it needs no escapes: printable ASCII without `%`. Microseconds are written with a letter that is neither,
+/// and a region may have any name.
+fn printable(message: &str) -> String {
+    let plain = |letter| match letter {
+        '\u{b5}' | '\u{3bc}' => 'u',
+        ' '..='~' if letter != '%' => letter,
+        _ => '?',
+    };
+    message.chars().map(plain).collect()
+}
 
 impl GrpcStatus {
     /// The call was cancelled.
@@ -148,19 +160,20 @@ impl<B, G> Answer<Response<ResponseBody<B, G>>> for Grpc {
     fn answer(&self, refusal: &Refusal) -> Response<ResponseBody<B, G>> {
         let (status, message) = match refusal {
             Refusal::Rejected(rejected) => (GrpcStatus(rejected.grpc_code()), rejected.to_string()),
-            // Microseconds are written with a letter that is not ASCII.
-            Refusal::TimedOut(timed_out) => {
-                (GrpcStatus::DEADLINE_EXCEEDED, timed_out.to_string().replace('\u{b5}', "u"))
-            }
+            Refusal::TimedOut(timed_out) => (GrpcStatus::DEADLINE_EXCEEDED, timed_out.to_string()),
             Refusal::Failed => (GrpcStatus::UNAVAILABLE, "the service failed".into()),
         };
         let mut response = Response::new(ResponseBody::empty());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(GRPC_STATUS, u16::from(status.0).into());
-        // Our messages are printable ASCII without `%`, so they need no escapes.
-        headers.extend(HeaderValue::try_from(message).ok().map(|message| (GRPC_MESSAGE, message)));
-        response.extensions_mut().insert(*refusal);
+        if let Refusal::Rejected(rejected) = refusal
+            && let Some(after) = rejected.retry_after()
+        {
+            headers.insert(GRPC_RETRY_PUSHBACK, u64::try_from(after.as_millis()).unwrap_or(u64::MAX).into());
+        }
+        headers.extend(HeaderValue::try_from(printable(&message)).ok().map(|message| (GRPC_MESSAGE, message)));
+        response.extensions_mut().insert(refusal.clone());
         response
     }
 }

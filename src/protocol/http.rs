@@ -9,6 +9,7 @@ use crate::error::Rejected;
 use http::header::RETRY_AFTER;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
+use std::time::Duration;
 
 /// HTTP, by `http::Request` and `http::Response`.
 ///
@@ -69,6 +70,11 @@ impl<B, E> Classify<Response<B>, E> for Http {
     }
 }
 
+/// As `Retry-After` has it: whole seconds (RFC 9110, 10.2.3), and at least one.
+fn whole_seconds(after: Duration) -> u64 {
+    after.as_millis().div_ceil(1000).clamp(1, 86_400) as u64
+}
+
 /// What a status says.
 #[inline]
 pub(super) fn by_status<B>(response: &Response<B>) -> Outcome {
@@ -114,7 +120,12 @@ impl<B, G> Answer<Response<ResponseBody<B, G>>> for Http {
             Refusal::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
             Refusal::Failed => StatusCode::BAD_GATEWAY,
         };
-        response.extensions_mut().insert(*refusal);
+        if let Refusal::Rejected(rejected) = refusal
+            && let Some(after) = rejected.retry_after()
+        {
+            response.headers_mut().insert(RETRY_AFTER, whole_seconds(after).into());
+        }
+        response.extensions_mut().insert(refusal.clone());
         response
     }
 }

@@ -98,7 +98,7 @@ pub trait Guard {
 }
 
 /// Why there is no answer of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The request was refused and never sent.

@@ -67,6 +67,7 @@ mod marker;
 mod outcome;
 pub(crate) mod path;
 mod plain;
+mod priority;
 mod replay;
 
 pub use self::http::Http;
@@ -76,6 +77,7 @@ pub use grpc::Grpc;
 pub use marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
 pub use outcome::{Outcome, Verdict};
 pub use plain::{Once, Plain, Repeated};
+pub use priority::Priority;
 pub use replay::ReplayBody;
 
 pub(crate) use facts::Oddities;

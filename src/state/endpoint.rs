@@ -1,9 +1,11 @@
 //! What traffic taught us about one endpoint.
 
+use super::bound::{Admission, Asker, Hold, Refused};
 use super::ewma::PeakEwma;
-use super::in_flight::InFlight;
 use super::patience::Patience;
+use super::permits::Permits;
 use super::region::RegionState;
+use crate::error::Reason;
 use crate::protocol::Outcome;
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::time::{Clock, Instant};
@@ -14,47 +16,103 @@ use std::time::Duration;
 /// What a request writes stands together, next to the counts of its `Arc`: one line to fetch.
 #[derive(Debug)]
 pub(crate) struct EndpointState {
-    in_flight: InFlight,
+    in_flight: Permits,
     ewma: PeakEwma,
     patience: Patience,
     successes: AtomicU64,
     failures: AtomicU64,
+    /// Requests given up one after the other, none answered in between.
+    unanswered: AtomicU64,
     region: Arc<RegionState>,
     /// When it joined a region that was running; none for one that was there from the region's beginning.
     joined: Option<Instant>,
     incarnation: u64,
 }
 
+/// Requests that are given up in a row before an endpoint is suspected: one may be chance, two are rarely.
+const BLIND_AFTER: u64 = 2;
+
+/// Why a request was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotAdmitted {
+    ByRegion(Refused),
+    ByEndpoint,
+}
+
+impl NotAdmitted {
+    /// The same, whoever refused: nobody waits for an endpoint.
+    pub(crate) fn into_refused(self) -> Refused {
+        match self {
+            NotAdmitted::ByRegion(refused) => refused,
+            NotAdmitted::ByEndpoint => Refused { reason: Reason::Limit, may_wait: false },
+        }
+    }
+
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            NotAdmitted::ByRegion(refused) => refused.reason,
+            NotAdmitted::ByEndpoint => Reason::Limit,
+        }
+    }
+}
+
 impl EndpointState {
     pub(crate) fn new(region: Arc<RegionState>, joined: Option<Instant>, incarnation: u64) -> Self {
         EndpointState {
-            in_flight: InFlight::new(),
+            in_flight: Permits::new(),
             ewma: PeakEwma::new(),
             patience: Patience::new(),
             successes: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
             region,
             joined,
             incarnation,
         }
     }
 
+    /// Lets a request in, if the limits of the region and of the endpoint allow it.
     #[inline]
-    pub(crate) fn begin(&self) {
-        self.in_flight.begin();
-        self.region.begin();
+    pub(crate) fn admit(&self, asker: Asker, now: Instant) -> Result<Admission, NotAdmitted> {
+        let admission = self.region.bound.admit(asker, now).map_err(NotAdmitted::ByRegion)?;
+        self.enter(admission)
+    }
+
+    /// The endpoint's own part of [`admit`](Self::admit), for a request that the region has let in; if it is refused, the
+    /// region has its place back.
+    #[inline]
+    pub(crate) fn enter(&self, admission: Admission) -> Result<Admission, NotAdmitted> {
+        if self.in_flight.try_begin(true).is_err() {
+            self.region.bound.release(admission.before_head());
+            return Err(NotAdmitted::ByEndpoint);
+        }
+        Ok(admission)
+    }
+
+    /// Counts a request as in flight, whatever the limits; none where that cannot be counted.
+    pub(crate) fn begin(&self) -> Option<Admission> {
+        let admission = self.region.bound.begin()?;
+        if self.in_flight.begin(true).is_err() {
+            self.region.bound.release(admission.before_head());
+            return None;
+        }
+        Some(admission)
     }
 
     /// The head of the answer is there.
     #[inline]
-    pub(crate) fn head(&self) {
+    pub(crate) fn head(&self, admission: Admission) {
         self.in_flight.head();
+        self.region.bound.head(admission);
     }
 
     /// What an answer says whose head came after so long.
     #[inline]
     pub(crate) fn judge(&self, outcome: Outcome, took: Duration, now: Instant) {
         // Relaxed: counters that are shown, or tell how many samples there are.
+        if outcome != Outcome::Ignore && self.unanswered.load(Ordering::Relaxed) > 0 {
+            self.unanswered.store(0, Ordering::Relaxed);
+        }
         match outcome {
             Outcome::Success => {
                 self.successes.fetch_add(1, Ordering::Relaxed);
@@ -75,14 +133,32 @@ impl EndpointState {
             return Outcome::Ignore;
         }
         self.failures.fetch_add(1, Ordering::Relaxed);
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
         self.ewma.observe_at_least(waited, now);
         Outcome::Failure
     }
 
+    /// Whether it has left so many requests in a row without an answer that it looks like a hole rather than like a part
+    /// of a busy region: what it does not answer says nothing of what the region can take.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) > BLIND_AFTER
+    }
+
+    /// Gives back what a request held.
     #[inline]
-    pub(crate) fn end(&self, had_head: bool) {
-        self.in_flight.end(had_head);
-        self.region.end();
+    pub(crate) fn end(&self, hold: Hold, had_head: bool) {
+        // Nobody queues for an endpoint.
+        _ = self.in_flight.end(!had_head);
+        self.region.bound.release(hold);
+    }
+
+    pub(crate) fn region(&self) -> &Arc<RegionState> {
+        &self.region
+    }
+
+    /// Bounds the requests in flight, or no more.
+    pub(crate) fn set_limit(&self, limit: Option<u32>) {
+        _ = self.in_flight.set_limit(limit);
     }
 
     /// Requests in flight, to the end of their bodies.

@@ -7,25 +7,39 @@
 //! A [`Snapshot`] ties one table to the state of its names, by place, so that a request looks nothing up.
 
 mod alias;
+mod bound;
 mod cluster;
+mod codel;
 mod endpoint;
 mod ewma;
+mod gate;
 mod handle;
-mod in_flight;
+mod learning;
+mod limit;
+mod line;
+mod partitions;
 mod patience;
 mod permit;
+mod permits;
 mod region;
 mod registry;
+mod route;
 mod snapshot;
 mod veto;
 mod view;
+mod waiting;
 
+pub use bound::{LimitStatus, PartitionStatus};
 pub use permit::Permit;
 pub use snapshot::Snapshot;
 
 pub(crate) use alias::Drawn;
+pub(crate) use bound::{Admission, Asker, Hold, Refused};
 pub(crate) use cluster::ClusterHandle;
-pub(crate) use endpoint::EndpointState;
+pub(crate) use endpoint::{EndpointState, NotAdmitted};
+pub(crate) use handle::RegionHandle;
 pub(crate) use registry::Registry;
+pub(crate) use route::{RouteHandle, RouteState};
 pub(crate) use veto::LatestVeto;
 pub(crate) use view::{RegionView, STEPS, View, waterfall};
+pub(crate) use waiting::{BoundRef, Entered, WaitEnd, Waiting};

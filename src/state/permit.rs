@@ -1,9 +1,11 @@
-//! The only way to count a request as in flight: a guard that gives back what it counted when it is dropped, however that
-//! comes about.
+//! The only way to count a request as in flight by hand: a guard that gives back what it counted when it is dropped, however
+//! that comes about.
 
+use super::bound::Admission;
 use super::endpoint::EndpointState;
 use crate::protocol::Outcome;
 use crate::sync::Arc;
+use crate::table::Signal;
 use crate::time::Instant;
 
 /// One request in flight at one endpoint: counted while this lives.
@@ -13,15 +15,16 @@ use crate::time::Instant;
 #[must_use = "the request counts as in flight while its permit lives"]
 pub struct Permit {
     endpoint: Arc<EndpointState>,
+    admission: Admission,
     began: Instant,
     had_head: bool,
+    gave_up: bool,
 }
 
 impl Permit {
     #[inline]
-    pub(crate) fn begin(endpoint: &Arc<EndpointState>, now: Instant) -> Self {
-        endpoint.begin();
-        Permit { endpoint: endpoint.clone(), began: now, had_head: false }
+    pub(crate) fn new(endpoint: &Arc<EndpointState>, admission: Admission, now: Instant) -> Self {
+        Permit { endpoint: endpoint.clone(), admission, began: now, had_head: false, gave_up: false }
     }
 
     /// Records the head of the answer and what it says: the response time is known, the body may still come.
@@ -29,17 +32,37 @@ impl Permit {
     /// Only the first call counts.
     #[inline]
     pub fn answered(&mut self, outcome: Outcome, now: Instant) {
-        if !self.had_head {
+        if !self.had_head && !self.gave_up {
             self.had_head = true;
-            self.endpoint.head();
-            self.endpoint.judge(outcome, now.since(self.began), now);
+            let took = now.since(self.began);
+            self.endpoint.head(self.admission);
+            self.endpoint.judge(outcome, took, now);
+            self.endpoint.region().bound.sample(self.admission, Signal::of(outcome), took, now);
         }
+    }
+
+    /// Records that nobody waits for the head any more, and what that says: a wait that a deadline ended, or one beyond the
+    /// endpoint's patience, is a timeout; a shorter one says nothing.
+    ///
+    /// Only the first call counts, and none after [`answered`](Self::answered).
+    pub fn gave_up(&mut self, by_deadline: bool, now: Instant) -> Outcome {
+        if self.had_head || self.gave_up {
+            return Outcome::Ignore;
+        }
+        self.gave_up = true;
+        let waited = now.since(self.began);
+        let outcome = self.endpoint.abandon(waited, by_deadline, now);
+        if outcome == Outcome::Failure {
+            self.endpoint.region().bound.sample(self.admission, Signal::Dropped, waited, now);
+        }
+        outcome
     }
 }
 
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        self.endpoint.end(self.had_head);
+        let hold = if self.had_head { self.admission.after_head() } else { self.admission.before_head() };
+        self.endpoint.end(hold, self.had_head);
     }
 }

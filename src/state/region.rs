@@ -1,5 +1,6 @@
 //! What all endpoints of a region share.
 
+use super::bound::Bound;
 use super::veto::Veto;
 use crate::sync::{Arc, AtomicU64, Ordering, Padded};
 use crate::time::Clock;
@@ -7,8 +8,8 @@ use crate::time::Clock;
 /// What the endpoints of a region share.
 #[derive(Debug)]
 pub(crate) struct RegionState {
-    /// Requests in flight, to the end of their bodies.
-    in_flight: Padded<AtomicU64>,
+    /// Counts and bounds its requests in flight, to the end of their bodies.
+    pub(crate) bound: Bound,
     tickets: Padded<AtomicU64>,
     veto: Arc<Veto>,
     clock: Clock,
@@ -18,30 +19,17 @@ impl RegionState {
     /// A region whose round robin begins at `first_ticket`: at random, so that many young processes do not all begin with
     /// the same endpoint. Nothing here reads the clock: it is kept for guards that outlive their table.
     pub(crate) fn new(veto: Arc<Veto>, first_ticket: u64, clock: Clock) -> Self {
-        let (in_flight, tickets) = (Padded(AtomicU64::new(0)), Padded(AtomicU64::new(first_ticket)));
-        RegionState { in_flight, tickets, veto, clock }
+        RegionState { bound: Bound::new(), tickets: Padded(AtomicU64::new(first_ticket)), veto, clock }
     }
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    // Relaxed, as in `InFlight`.
-
-    #[inline]
-    pub(super) fn begin(&self) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-    }
-
-    #[inline]
-    pub(super) fn end(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-
     /// Requests in flight in the region, to the end of their bodies.
     #[inline]
     pub(crate) fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed) as u32
+        self.bound.in_flight()
     }
 
     /// Takes the next ticket of the region's round robin.

@@ -5,15 +5,17 @@
 //! name, added later, gets a new incarnation, and the old permits still count on the old one. Only a region's veto is the
 //! name's for good: an evacuation means the place, whichever table and incarnation sends there.
 
+use super::bound::Bound;
 use super::cluster::ClusterHandle;
 use super::endpoint::EndpointState;
-use super::handle::RegionHandle;
+use super::handle::{Handles, RegionHandle};
 use super::region::RegionState;
+use super::route::{RouteHandle, RouteState};
 use super::veto::{LatestVeto, Veto};
 use crate::entropy::Entropy;
 use crate::id::{Generation, Name};
 use crate::sync::{Arc, AtomicU64};
-use crate::table::{Cluster, Region, Table};
+use crate::table::{Cluster, Limit, Region, Route, Table};
 use crate::time::{Clock, Instant};
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,6 +27,8 @@ pub(crate) struct Registry {
     /// The last epoch of any view.
     epochs: Arc<AtomicU64>,
     clusters: HashMap<Name, ClusterSlot>,
+    /// Those that have, or had, a limit.
+    routes: HashMap<Name, RouteSlot>,
     /// By region name, over all clusters.
     vetoes: BTreeMap<Name, Arc<Veto>>,
     latest_veto: Arc<LatestVeto>,
@@ -37,6 +41,12 @@ pub(crate) struct Registry {
 struct ClusterSlot {
     regions: HashMap<Name, RegionSlot>,
     /// The last generation that had it: what has only an older one has left the table.
+    last_used: Generation,
+}
+
+#[derive(Debug)]
+struct RouteSlot {
+    state: Arc<RouteState>,
     last_used: Generation,
 }
 
@@ -62,6 +72,7 @@ impl Registry {
             clock,
             epochs: Arc::new(AtomicU64::new(0)),
             clusters,
+            routes: HashMap::new(),
             vetoes,
             latest_veto,
             draining: Vec::new(),
@@ -71,10 +82,28 @@ impl Registry {
 
     /// The state of everything in a table: kept where the name is known, new where it is not. What the table does not
     /// name is let go. Generations must grow from one call to the next.
-    pub(crate) fn adopt(&mut self, table: &Table, generation: Generation, now: Instant) -> Box<[ClusterHandle]> {
-        let handles = table.clusters().map(|cluster| self.adopt_cluster(cluster, generation, now)).collect();
+    pub(crate) fn adopt(&mut self, table: &Table, generation: Generation, now: Instant) -> Handles {
+        let clusters = table.clusters().map(|cluster| self.adopt_cluster(cluster, generation, now)).collect();
+        let routes = table.routes().map(|route| self.adopt_route(route, generation)).collect();
         self.let_go(generation, now);
-        handles
+        Handles { clusters, routes }
+    }
+
+    fn adopt_route(&mut self, route: &Route, generation: Generation) -> Option<RouteHandle> {
+        if route.limit().is_none() && !self.routes.contains_key(route.name()) {
+            return None;
+        }
+        let new = || RouteSlot { state: Arc::new(RouteState { bound: Bound::new() }), last_used: generation };
+        let slot = self.routes.entry(route.name().clone()).or_insert_with(new);
+        slot.last_used = generation;
+        let seed = seed(route.limit(), &self.entropy);
+        let slots = slot.state.bound.apply(route.limit(), &self.clock, seed);
+        route.limit().map(|_| RouteHandle { state: slot.state.clone(), slots })
+    }
+
+    /// The regions of that name, in all clusters.
+    pub(crate) fn regions_named(&self, region: &str) -> Vec<Arc<RegionState>> {
+        self.clusters.values().filter_map(|cluster| Some(cluster.regions.get(region)?.state.clone())).collect()
     }
 
     fn adopt_cluster(&mut self, cluster: &Cluster, generation: Generation, now: Instant) -> ClusterHandle {
@@ -91,7 +120,8 @@ impl Registry {
             generation,
             now,
         };
-        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, &mut adoption)).collect();
+        let limit = cluster.endpoint_limit();
+        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, limit, &mut adoption)).collect();
         ClusterHandle::new(cluster, self.epochs.clone(), regions, now)
     }
 
@@ -121,6 +151,7 @@ impl Registry {
     }
 
     fn let_go(&mut self, generation: Generation, now: Instant) {
+        self.routes.retain(|_, slot| slot.last_used == generation);
         let draining = &mut self.draining;
         self.clusters.retain(|_, cluster| {
             cluster.regions.retain(|_, region| {
@@ -136,6 +167,11 @@ impl Registry {
     }
 }
 
+/// A word for an algorithm, drawn only where there is one.
+fn seed(limit: Option<&Limit>, entropy: &Entropy) -> u64 {
+    limit.map_or(0, |_| entropy.word())
+}
+
 /// What new state is made of.
 struct Adoption<'a> {
     entropy: &'a Entropy,
@@ -147,7 +183,12 @@ struct Adoption<'a> {
 }
 
 impl ClusterSlot {
-    fn adopt_region(&mut self, region: &Region, adoption: &mut Adoption<'_>) -> RegionHandle {
+    fn adopt_region(
+        &mut self,
+        region: &Region,
+        endpoint_limit: Option<u32>,
+        adoption: &mut Adoption<'_>,
+    ) -> RegionHandle {
         let running = self.regions.contains_key(region.name());
         let slot = self.regions.entry(region.name().clone()).or_insert_with(|| {
             let veto = adoption.vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
@@ -159,18 +200,22 @@ impl ClusterSlot {
             }
         });
         slot.last_used = adoption.generation;
+        let seed = seed(region.limit(), adoption.entropy);
+        let slots = slot.state.bound.apply(region.limit(), adoption.clock, seed);
         let endpoints = region.endpoints().iter().map(|endpoint| {
             if let Some(known) = slot.endpoints.get_mut(endpoint.name()) {
                 known.last_used = adoption.generation;
+                known.state.set_limit(endpoint_limit);
                 return known.state.clone();
             }
             *adoption.incarnations += 1;
             let joined = running.then_some(adoption.now);
             let state = Arc::new(EndpointState::new(slot.state.clone(), joined, *adoption.incarnations));
+            state.set_limit(endpoint_limit);
             slot.endpoints
                 .insert(endpoint.name().clone(), EndpointSlot { state: state.clone(), last_used: adoption.generation });
             state
         });
-        RegionHandle { endpoints: endpoints.collect(), state: slot.state.clone() }
+        RegionHandle { endpoints: endpoints.collect(), slots, state: slot.state.clone() }
     }
 }

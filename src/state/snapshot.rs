@@ -2,6 +2,8 @@
 
 use super::cluster::ClusterHandle;
 use super::endpoint::EndpointState;
+use super::handle::Handles;
+use super::route::RouteHandle;
 use super::veto::LatestVeto;
 use crate::id::Generation;
 use crate::sync::Arc;
@@ -16,6 +18,7 @@ pub struct Snapshot {
     generation: Generation,
     table: Table,
     clusters: Box<[ClusterHandle]>,
+    routes: Box<[Option<RouteHandle>]>,
     latest_veto: Arc<LatestVeto>,
 }
 
@@ -31,13 +34,9 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(
-        generation: Generation,
-        table: Table,
-        clusters: Box<[ClusterHandle]>,
-        latest_veto: Arc<LatestVeto>,
-    ) -> Self {
-        Snapshot { generation, table, clusters, latest_veto }
+    pub(crate) fn new(generation: Generation, table: Table, handles: Handles, latest_veto: Arc<LatestVeto>) -> Self {
+        let Handles { clusters, routes } = handles;
+        Snapshot { generation, table, clusters, routes, latest_veto }
     }
 
     /// Which publication of a table this is.
@@ -60,6 +59,12 @@ impl Snapshot {
     #[inline]
     pub(crate) fn clusters(&self) -> &[ClusterHandle] {
         &self.clusters
+    }
+
+    /// A route's state, if it has a limit.
+    #[inline]
+    pub(crate) fn route_state(&self, place: u32) -> Option<&RouteHandle> {
+        self.routes[place as usize].as_ref()
     }
 
     #[inline]

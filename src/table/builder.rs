@@ -2,14 +2,16 @@
 //!
 //! They only fill in the plain data of [`super::spec`]; whatever they do can be done by assigning fields.
 
+use super::limit::Limit;
 use super::matching::Match;
 use super::names::find;
 use super::policy::{Pick, ReleaseOn, SlowStart};
 use super::spec::{
-    Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, Scope, Sticky, TableSpec,
-    TargetSpec,
+    Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope, Sticky,
+    TableSpec, TargetSpec,
 };
 use crate::error::TableError;
+use crate::protocol::Priority;
 use std::time::Duration;
 
 impl TableSpec {
@@ -125,6 +127,18 @@ impl ClusterSpec {
         self
     }
 
+    /// Bounds the requests in flight in each region.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Bounds the requests in flight at each endpoint.
+    pub fn endpoint_limit(mut self, limit: u32) -> Self {
+        self.endpoint_limit = Some(limit);
+        self
+    }
+
     /// Sets how new endpoints warm up.
     pub fn slow_start(mut self, slow_start: SlowStart) -> Self {
         self.knobs.slow_start = Some(slow_start);
@@ -144,7 +158,7 @@ impl ClusterSpec {
 impl RegionSpec {
     /// A region of rank 0 and weight 1, without endpoints.
     pub fn new(name: impl Into<String>) -> Self {
-        RegionSpec { name: name.into(), rank: 0, weight: 1, capacity: None, endpoints: Vec::new() }
+        RegionSpec { name: name.into(), rank: 0, weight: 1, capacity: None, limit: None, endpoints: Vec::new() }
     }
 
     /// Sets the rank: lower ones are used first.
@@ -162,6 +176,12 @@ impl RegionSpec {
     /// Declares what the region can take.
     pub fn capacity(mut self, capacity: Capacity) -> Self {
         self.capacity = Some(capacity);
+        self
+    }
+
+    /// Bounds the requests in flight here in another way than in the cluster's other regions.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
         self
     }
 
@@ -248,6 +268,24 @@ impl RouteSpec {
     /// Keeps each user in one cohort.
     pub fn sticky(mut self, sticky: Sticky) -> Self {
         self.sticky = Some(sticky);
+        self
+    }
+
+    /// Bounds this route's requests in flight, wherever they go.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Sets how much this route's requests matter.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Sets how much those of this route's requests matter that a match takes.
+    pub fn priority_when(mut self, when: Match, priority: Priority) -> Self {
+        self.priorities.push(PriorityRule { when, priority });
         self
     }
 

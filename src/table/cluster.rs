@@ -1,5 +1,7 @@
 //! Clusters, regions and endpoints as compiled: checked, sorted by name, nothing left to decide.
 
+use super::classes::Kinds;
+use super::limit::Limit;
 use super::maglev::MaglevTable;
 use super::policy::SlowStart;
 use super::sequence::Sequence;
@@ -15,6 +17,9 @@ pub struct Cluster {
     pub(crate) hash: u64,
     pub(crate) regions: Box<[Region]>,
     pub(crate) slow_start: Option<SlowStart>,
+    pub(crate) endpoint_limit: Option<u32>,
+    /// Of the limits of all its regions.
+    pub(crate) partitions: Kinds,
 }
 
 /// A part of a cluster that fails and is evacuated as one.
@@ -25,6 +30,7 @@ pub struct Region {
     pub(crate) rank: u32,
     pub(crate) weight: u32,
     pub(crate) capacity: Option<Capacity>,
+    pub(crate) limit: Option<Limit>,
     pub(crate) endpoints: Box<[Endpoint]>,
     /// Whose turn it is, when some route picks by round robin.
     pub(crate) sequence: Option<Sequence>,
@@ -72,6 +78,11 @@ impl Cluster {
         &self.regions
     }
 
+    /// How many requests may be in flight at each of its endpoints, if that is bounded.
+    pub fn endpoint_limit(&self) -> Option<u32> {
+        self.endpoint_limit
+    }
+
     /// How new endpoints warm up.
     pub fn slow_start(&self) -> Option<SlowStart> {
         self.slow_start
@@ -97,6 +108,11 @@ impl Region {
     /// What it can take, as declared.
     pub fn capacity(&self) -> Option<Capacity> {
         self.capacity
+    }
+
+    /// How many requests may be in flight here, with the cluster's partitions; none when that is not bounded.
+    pub fn limit(&self) -> Option<&Limit> {
+        self.limit.as_ref()
     }
 
     /// Its endpoints, by name.

@@ -5,19 +5,22 @@
 //! that differ only in order compile to the same table and decide alike.
 
 use super::check;
+use super::check_limit;
+use super::classes::{self, Class, Kinds, RouteClasses};
 use super::cluster::{Cluster, Endpoint, OriginParts, Region};
 use super::hash::{Kind, stable_hash};
 use super::index::{Entry, Index};
+use super::limit::Limit;
 use super::maglev::MaglevTable;
 use super::matching::Match;
 use super::pattern::{HostPattern, PathPattern};
 use super::policy::{Pick, Picking, Policy};
 use super::predicate::{Conditions, Predicate};
-use super::route::{Route, Source, StickyRule, Target, TargetDetails};
+use super::route::{Route, RouteRules, Source, StickyRule, Target, TargetDetails};
 use super::sequence::Sequence;
 use super::spec::{ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
 use super::split::Weighted;
-use crate::error::{Problems, Reason, Rejected, TableError};
+use crate::error::{Problems, Reason, TableError};
 use crate::id::Name;
 use crate::protocol::path::normal_parameter;
 use crate::protocol::{Facts, Oddities, normal_host};
@@ -85,11 +88,27 @@ impl Table {
 
     /// The match that takes a request.
     #[inline]
-    pub(crate) fn find(&self, facts: &Facts<'_>) -> Result<&Entry, Rejected> {
+    pub(crate) fn find(&self, facts: &Facts<'_>) -> Result<&Entry, Reason> {
         if !facts.oddities().are_within(self.0.allowed) {
-            return Err(Rejected::new(Reason::BadPath));
+            return Err(Reason::BadPath);
         }
-        self.0.index.find(facts).ok_or(Rejected::new(Reason::NoRoute))
+        self.0.index.find(facts).ok_or(Reason::NoRoute)
+    }
+
+    /// What a request is to the limits on its way.
+    #[inline]
+    pub(crate) fn class(&self, facts: &Facts<'_>, route: u32, target: u32, cluster: u32) -> Class {
+        let details = &self.route_at(route).details[target as usize];
+        let given = details.policy.priority.or(facts.priority()).unwrap_or_default();
+        if !details.policy.has_classes {
+            return Class { priority: given, ..Class::default() };
+        }
+        let classes = &details.rules.classes;
+        Class {
+            priority: classes.priority(facts).unwrap_or(given),
+            of_route: classes.partition(facts),
+            of_region: self.cluster_at(cluster).partitions.partition(facts),
+        }
     }
 
     /// A match of a route, as the spec's normal form has it.
@@ -121,18 +140,24 @@ impl TableSpec {
         let mut problems = Problems::default();
         sort(&mut self);
         check::knobs(&self.defaults, "defaults", &mut problems);
+        let allowed = allowed(self.paths);
+        let kinds: Vec<_> =
+            self.clusters.iter_mut().map(|cluster| classes::of_cluster(cluster, allowed, &mut problems)).collect();
         let clusters = check::index_names(&self.clusters, "clusters", &mut problems);
         check::index_names(&self.routes, "routes", &mut problems);
         for cluster in &self.clusters {
             check::cluster(cluster, &mut problems);
+            check_limit::cluster(cluster, &mut problems);
         }
         if self.routes.is_empty() {
             problems.add("routes", "is empty; add a route, or every request would be refused");
         }
-        let allowed = allowed(self.paths);
+        let mut route_classes = Vec::with_capacity(self.routes.len());
         let mut predicates = Vec::new();
         for (place, route) in self.routes.iter_mut().enumerate() {
             check::route(route, &clusters, &mut problems);
+            check_limit::route(route, &mut problems);
+            route_classes.push(classes::of_route(route, allowed, &mut problems));
             predicates.extend(compile_matches(route, place as u32, allowed, &mut problems));
         }
         predicates.sort_by(|a, b| a.predicate.cmp(&b.predicate));
@@ -141,9 +166,19 @@ impl TableSpec {
         problems.into_result()?;
 
         let picks = prepared_picks(&self, &clusters);
-        let routes = self.routes.iter().map(|route| compile_route(route, &self, &clusters, &picks)).collect();
-        let compiled_clusters =
-            self.clusters.iter().zip(&picks).map(|(spec, picks)| compile_cluster(spec, picks, &self)).collect();
+        let routes = self
+            .routes
+            .iter()
+            .zip(route_classes)
+            .map(|(route, classes)| compile_route(route, classes, &self, &clusters, &picks))
+            .collect();
+        let compiled_clusters = self
+            .clusters
+            .iter()
+            .zip(&picks)
+            .zip(kinds)
+            .map(|((spec, picks), kinds)| compile_cluster(spec, picks, kinds, &self))
+            .collect();
         let index = Index::new(predicates.iter().map(|one| (&one.predicate, one.route, one.which)));
         let table = Compiled { index, allowed, routes, clusters: compiled_clusters, spec: self };
         Ok(Table(Arc::new(table)))
@@ -166,7 +201,13 @@ fn sort(spec: &mut TableSpec) {
             region.endpoints.sort_by(|a, b| a.name.cmp(&b.name));
         }
     }
+    let partitions = |limit: &mut Option<Limit>| {
+        limit.iter_mut().flat_map(|limit| &mut limit.partitions).flat_map(|one| &mut one.when).for_each(spell);
+    };
+    spec.clusters.iter_mut().for_each(|cluster| partitions(&mut cluster.limit));
     for route in &mut spec.routes {
+        partitions(&mut route.limit);
+        route.priorities.iter_mut().for_each(|rule| spell(&mut rule.when));
         route.split.sort_by(|a, b| a.cluster.cmp(&b.cluster));
         for matching in &mut route.matches {
             spell(matching);
@@ -263,12 +304,26 @@ fn policy(route: &RouteSpec, cluster: u32, spec: &TableSpec) -> Policy {
     Policy::from_knobs(route.knobs.or(spec.clusters[cluster as usize].knobs).or(spec.defaults))
 }
 
-fn compile_route(route: &RouteSpec, spec: &TableSpec, clusters: &HashMap<&str, u32>, prepared: &[Prepared]) -> Route {
+fn compile_route(
+    route: &RouteSpec,
+    classes: RouteClasses,
+    spec: &TableSpec,
+    clusters: &HashMap<&str, u32>,
+    prepared: &[Prepared],
+) -> Route {
+    let rules = Arc::new(RouteRules { limit: route.limit.clone(), classes });
     let targets = route.split.iter().map(|target| {
         let cluster = clusters[target.cluster.as_str()];
-        let policy = policy(route, cluster, spec);
+        let limit = &spec.clusters[cluster as usize].limit;
+        let has_partitions = limit.as_ref().is_some_and(|limit| !limit.partitions.is_empty());
+        let policy = Policy {
+            is_limited: route.limit.is_some(),
+            has_classes: !rules.classes.is_empty() || has_partitions,
+            priority: route.priority,
+            ..policy(route, cluster, spec)
+        };
         let picking = prepared[cluster as usize].picking(policy.pick);
-        let details = TargetDetails { cluster: checked(&target.cluster), policy };
+        let details = TargetDetails { cluster: checked(&target.cluster), policy, rules: rules.clone() };
         ((Target { cluster, picking }, u64::from(target.weight)), details)
     });
     let (split, details): (Vec<_>, Vec<_>) = targets.unzip();
@@ -334,16 +389,25 @@ fn prepared_picks(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Vec<Prepar
     picks
 }
 
-fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, table: &TableSpec) -> Cluster {
+fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, partitions: Kinds, table: &TableSpec) -> Cluster {
     Cluster {
         name: checked(&spec.name),
         hash: stable_hash(table.hash_seed, Kind::Cluster, spec.name.as_bytes()),
-        regions: spec.regions.iter().map(|region| compile_region(region, picks, table.hash_seed)).collect(),
+        regions: spec.regions.iter().map(|region| compile_region(region, spec, picks, table.hash_seed)).collect(),
         slow_start: spec.knobs.or(table.defaults).slow_start,
+        endpoint_limit: spec.endpoint_limit,
+        partitions,
     }
 }
 
-fn compile_region(spec: &RegionSpec, picks: &Prepared, seed: u64) -> Region {
+/// A region's own limit with the cluster's partitions, or the cluster's.
+fn limit(region: &RegionSpec, cluster: &ClusterSpec) -> Option<Limit> {
+    let mut limit = region.limit.clone().or_else(|| cluster.limit.clone())?;
+    limit.partitions = cluster.limit.as_ref().map_or_else(Vec::new, |limit| limit.partitions.clone());
+    Some(limit)
+}
+
+fn compile_region(spec: &RegionSpec, cluster: &ClusterSpec, picks: &Prepared, seed: u64) -> Region {
     let endpoints: Box<[Endpoint]> = spec
         .endpoints
         .iter()
@@ -365,6 +429,7 @@ fn compile_region(spec: &RegionSpec, picks: &Prepared, seed: u64) -> Region {
         rank: spec.rank,
         weight: spec.weight,
         capacity: spec.capacity,
+        limit: limit(spec, cluster),
         sequence: picks.round_robin.then(|| Sequence::new(&weights())),
         maglevs: picks.maglev_sizes.iter().map(|&size| MaglevTable::new(&hashes, size)).collect(),
         endpoints,

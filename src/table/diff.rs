@@ -127,12 +127,14 @@ fn settings(spec: &TableSpec) -> TableSpec {
 }
 
 fn head(cluster: &ClusterSpec) -> ClusterSpec {
-    ClusterSpec { name: cluster.name.clone(), knobs: cluster.knobs, regions: Vec::new() }
+    let (name, limit) = (cluster.name.clone(), cluster.limit.clone());
+    ClusterSpec { name, knobs: cluster.knobs, limit, endpoint_limit: cluster.endpoint_limit, regions: Vec::new() }
 }
 
 fn region_head(region: &RegionSpec) -> RegionSpec {
     let RegionSpec { rank, weight, capacity, .. } = *region;
-    RegionSpec { name: region.name.clone(), rank, weight, capacity, endpoints: Vec::new() }
+    let limit = region.limit.clone();
+    RegionSpec { name: region.name.clone(), rank, weight, capacity, limit, endpoints: Vec::new() }
 }
 
 fn diff_cluster(old: Option<&ClusterSpec>, new: Option<&ClusterSpec>, changes: &mut Vec<Change>) {
@@ -205,7 +207,10 @@ fn put(spec: &mut TableSpec, part: &Part) -> Result<(), TableError> {
             (spec.defaults, spec.hash_seed, spec.paths) = (settings.defaults, settings.hash_seed, settings.paths);
         }
         Part::Cluster(cluster) => match spec.clusters.iter_mut().find(|known| known.name == cluster.name) {
-            Some(known) => known.knobs = cluster.knobs,
+            Some(known) => {
+                let regions = std::mem::take(&mut known.regions);
+                *known = ClusterSpec { regions, ..cluster.clone() };
+            }
             None => spec.clusters.push(cluster.clone()),
         },
         Part::Region { cluster, region } => {
@@ -308,11 +313,16 @@ impl Part {
                 ("hash_seed", spec.hash_seed.to_string()),
                 ("paths", text(&spec.paths)),
             ],
-            Part::Cluster(cluster) => vec![("knobs", text(&cluster.knobs))],
+            Part::Cluster(cluster) => vec![
+                ("knobs", text(&cluster.knobs)),
+                ("limit", text(&cluster.limit)),
+                ("endpoint_limit", text(&cluster.endpoint_limit)),
+            ],
             Part::Region { region, .. } => vec![
                 ("rank", region.rank.to_string()),
                 ("weight", region.weight.to_string()),
                 ("capacity", text(&region.capacity)),
+                ("limit", text(&region.limit)),
             ],
             Part::Endpoint { endpoint, .. } => vec![
                 ("address", endpoint.address.clone()),
@@ -327,6 +337,9 @@ impl Part {
                     ("matches", text(&route.matches)),
                     ("split", split.join(", ")),
                     ("sticky", text(&route.sticky)),
+                    ("limit", text(&route.limit)),
+                    ("priority", text(&route.priority)),
+                    ("priorities", text(&route.priorities)),
                     ("knobs", text(&route.knobs)),
                 ]
             }

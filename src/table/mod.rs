@@ -3,13 +3,17 @@
 //! A [`TableSpec`] is written, then built once into a [`Table`] in which nothing is left to check or to decide. A table
 //! knows nothing of health, time or requests in flight; it is swapped whole, and two tables can be compared ([`Diff`]).
 
+mod algorithm;
 mod builder;
 mod check;
+mod check_limit;
+mod classes;
 mod cluster;
 mod compile;
 mod diff;
 mod hash;
 mod index;
+mod limit;
 mod literals;
 mod maglev;
 mod matching;
@@ -24,17 +28,20 @@ mod split;
 #[cfg(all(test, not(contraflow_loom)))]
 mod tests;
 
+pub use algorithm::{LimitAlgorithm, Sample, Signal};
 pub use cluster::{Cluster, Endpoint, Region};
 pub use compile::Table;
 pub use diff::{Change, Diff, Part};
+pub use limit::{Adaptive, Aimd, Algorithm, Custom, Gradient2, Limit, Partition, Queue, Vegas, VegasStep};
 pub use matching::{FieldMatch, Match, PathMatch, ValueMatch};
 pub use policy::{Knobs, Maglev, Pick, ReleaseOn, SlowStart};
 pub use route::Route;
 pub use spec::{
-    Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, Scope, Sticky, TableSpec,
-    TargetSpec,
+    Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope, Sticky,
+    TableSpec, TargetSpec,
 };
 
+pub(crate) use classes::Class;
 pub(crate) use names::did_you_mean;
 pub(crate) use policy::{Picking, Policy};
 pub(crate) use route::Target;

@@ -4,6 +4,7 @@
 //! cluster's over the table's defaults, and what nobody sets has the default that stands at the knob. `build()` merges
 //! them once into values with nothing left to decide.
 
+use crate::protocol::Priority;
 use crate::unit::Ratio;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -193,6 +194,12 @@ pub(crate) struct Policy {
     pub(crate) deadline: Duration,
     pub(crate) release: ReleaseOn,
     pub(crate) hold_at_most: Duration,
+    /// Whether the route has a limit.
+    pub(crate) is_limited: bool,
+    /// Whether rules or partitions have to be asked what the request is.
+    pub(crate) has_classes: bool,
+    /// Of the route's requests that no rule takes.
+    pub(crate) priority: Option<Priority>,
 }
 
 impl Policy {
@@ -202,6 +209,9 @@ impl Policy {
             deadline: knobs.deadline.unwrap_or(Knobs::DEFAULT_DEADLINE),
             release: knobs.release.unwrap_or_default(),
             hold_at_most: knobs.hold_at_most.unwrap_or(Knobs::DEFAULT_HOLD_AT_MOST),
+            is_limited: false,
+            has_classes: false,
+            priority: None,
         }
     }
 }

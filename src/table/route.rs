@@ -1,11 +1,14 @@
 //! Routes as compiled.
 
+use super::classes::RouteClasses;
 use super::hash::{Kind, stable_hash};
+use super::limit::Limit;
 use super::policy::{Pick, Picking, Policy, ReleaseOn};
 use super::spec::Scope;
 use super::split::Weighted;
 use crate::id::Name;
 use crate::protocol::Facts;
+use crate::sync::Arc;
 use crate::unit::Share;
 use http::header::HeaderName;
 use std::borrow::Cow;
@@ -38,6 +41,14 @@ pub(crate) struct Target {
 pub(crate) struct TargetDetails {
     pub(crate) cluster: Name,
     pub(crate) policy: Policy,
+    pub(crate) rules: Arc<RouteRules>,
+}
+
+/// What a route's limit and priorities are, the same for all its targets.
+#[derive(Debug, Default)]
+pub(crate) struct RouteRules {
+    pub(crate) limit: Option<Limit>,
+    pub(crate) classes: RouteClasses,
 }
 
 /// What keeps one user in one cohort.
@@ -87,6 +98,15 @@ impl Route {
     /// How long a body may stand still and count as in flight; `None` when the route does not split over the cluster.
     pub fn hold_at_most(&self, cluster: &str) -> Option<Duration> {
         Some(self.policy(cluster)?.hold_at_most)
+    }
+
+    /// How many of its requests may be in flight, if that is bounded.
+    pub fn limit(&self) -> Option<&Limit> {
+        self.rules().limit.as_ref()
+    }
+
+    fn rules(&self) -> &RouteRules {
+        &self.details.first().expect("a route has a target").rules
     }
 
     /// What holds for requests to one of its targets.

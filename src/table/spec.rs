@@ -4,8 +4,10 @@
 //! value. Nothing is checked here, so that parts can be put together in any order; [`TableSpec::build`] checks everything
 //! and reports every problem at once.
 
+use super::limit::Limit;
 use super::matching::Match;
 use super::policy::Knobs;
+use crate::protocol::Priority;
 use crate::unit::Ratio;
 
 /// A whole routing table as data: where requests can go, and which go where.
@@ -70,6 +72,12 @@ pub struct ClusterSpec {
     pub name: String,
     /// What routes to this cluster inherit.
     pub knobs: Knobs,
+    /// How many requests may be in flight in each of its regions, of all routes together. Default: no bound.
+    ///
+    /// Each region has a state of its own, so that a region that slows down does not hold back another.
+    pub limit: Option<Limit>,
+    /// How many requests may be in flight at each of its endpoints: from 1 to [`Limit::MAX`]. Default: no bound.
+    pub endpoint_limit: Option<u32>,
     /// Where the cluster runs. Order has no meaning; rank and weight do.
     pub regions: Vec<RegionSpec>,
 }
@@ -85,6 +93,8 @@ pub struct RegionSpec {
     pub weight: u32,
     /// What the region can take. Default: unknown.
     pub capacity: Option<Capacity>,
+    /// What differs from the cluster's limit. Default: nothing. Partitions are the cluster's, and cannot be set here.
+    pub limit: Option<Limit>,
     /// What serves in the region. Order has no meaning.
     pub endpoints: Vec<EndpointSpec>,
 }
@@ -129,8 +139,28 @@ pub struct RouteSpec {
     pub split: Vec<TargetSpec>,
     /// What keeps one user in one cohort. Default: nothing, each request is drawn at random.
     pub sticky: Option<Sticky>,
+    /// How many of its requests may be in flight, wherever they go. Default: no bound.
+    ///
+    /// Admitted before a region is chosen, and once for all attempts. It bounds what one kind of caller can ask for; the
+    /// cluster's limit bounds what a backend is given.
+    pub limit: Option<Limit>,
+    /// How much its requests matter. Default: what the caller gave with the facts
+    /// ([`Facts::with_priority`](crate::Facts::with_priority)), else [`Priority::Normal`].
+    pub priority: Option<Priority>,
+    /// What matters more or less than the rest of the route: the first that holds in the
+    /// [order of precedence](Match#precedence). Default: none.
+    pub priorities: Vec<PriorityRule>,
     /// What differs from the cluster's knobs.
     pub knobs: Knobs,
+}
+
+/// Requests that matter more or less than the rest of their route.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PriorityRule {
+    /// Which.
+    pub when: Match,
+    /// How much.
+    pub priority: Priority,
 }
 
 /// One cluster of a split.

@@ -2,7 +2,7 @@
 
 use super::Swept;
 use crate::id::{Epoch, Generation, Name};
-use crate::state::{STEPS, Snapshot};
+use crate::state::{LimitStatus, STEPS, Snapshot};
 use crate::time::Instant;
 use crate::unit::Share;
 use std::time::Duration;
@@ -15,10 +15,22 @@ pub struct Status {
     pub generation: Generation,
     /// Its clusters, by name.
     pub clusters: Vec<ClusterStatus>,
+    /// Its routes that have a limit, by name.
+    pub routes: Vec<RouteStatus>,
     /// Old tables that somebody still has pinned.
     pub retired: usize,
     /// Endpoints that left the table and still serve requests.
     pub draining: usize,
+}
+
+/// A route with a limit.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RouteStatus {
+    /// Its name.
+    pub name: Name,
+    /// Its limit.
+    pub limit: LimitStatus,
 }
 
 /// A cluster.
@@ -47,6 +59,8 @@ pub struct RegionStatus {
     pub readmitted_in: Option<Duration>,
     /// Requests in flight, to the end of their bodies.
     pub in_flight: u32,
+    /// Its limit, if it has one.
+    pub limit: Option<LimitStatus>,
     /// Its endpoints, by name.
     pub endpoints: Vec<EndpointStatus>,
 }
@@ -107,14 +121,20 @@ impl Status {
                     share: Share::of(share, view.shares.total().max(1)),
                     readmitted_in: (now < until).then(|| until.since(now)),
                     in_flight: known.state.in_flight(),
+                    limit: known.state.bound.status(),
                     endpoints: endpoints.collect(),
                 }
             });
             ClusterStatus { name: cluster.name().clone(), epoch: view.epoch, regions: regions.collect() }
         });
+        let routes = (0..).zip(snapshot.table().routes()).filter_map(|(place, route)| {
+            let limit = snapshot.route_state(place)?.state.bound.status()?;
+            Some(RouteStatus { name: route.name().clone(), limit })
+        });
         Status {
             generation: snapshot.generation(),
             clusters: clusters.collect(),
+            routes: routes.collect(),
             retired: swept.retired,
             draining: swept.draining,
         }

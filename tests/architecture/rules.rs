@@ -10,8 +10,8 @@ use syn::{Attribute, Item};
 
 /// The layers from top to bottom; peers stand on one line. Imports point up, or to a peer.
 const ORDER: [&[&str]; 13] = [
-    &["error"],
     &["id", "unit"],
+    &["error"],
     &["sync", "time", "entropy"],
     &["protocol"],
     &["table"],

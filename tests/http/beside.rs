@@ -67,7 +67,7 @@ async fn no_decision_stands_beside_an_answer_unless_it_is_asked_for() {
 
 #[tokio::test]
 async fn a_refusal_stands_beside_the_answer_that_it_became() {
-    let refusal = |answer: &Response<_>| *answer.extensions().get::<Refusal>().expect("a refusal");
+    let refusal = |answer: &Response<_>| answer.extensions().get::<Refusal>().expect("a refusal").clone();
 
     let answer = closed().http(client()).oneshot(get()).await.unwrap();
     assert!(matches!(refusal(&answer), Refusal::Rejected(rejected) if rejected.reason() == Reason::NoRoute));

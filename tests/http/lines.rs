@@ -195,7 +195,7 @@ async fn a_request_that_is_refused_never_connects() {
     let cache = traffic.layers(Plain::new(facts)).per_endpoint(connect);
 
     let error = cache.clone().oneshot(Command::Hang).await.unwrap_err();
-    assert!(matches!(error, Error::Rejected(rejected) if rejected.reason() == Reason::NoRoute), "{error}");
+    assert!(matches!(&error, Error::Rejected(rejected) if rejected.reason() == Reason::NoRoute), "{error}");
     traffic.evacuate("us", HOUR).unwrap();
     let error = cache.clone().boxed().oneshot(get("x")).await.unwrap_err();
     assert_eq!(error.downcast_ref::<Rejected>().map(Rejected::reason), Some(Reason::NoEndpoint));

@@ -39,7 +39,7 @@ fn what_answers_does_not_ask_a_service_again_that_refused() {
         type Error = Error<&'static str>;
         type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-            Poll::Ready(Err(Error::Rejected(self.0)))
+            Poll::Ready(Err(Error::Rejected(self.0.clone())))
         }
         fn call(&mut self, _: Request<()>) -> Self::Future {
             unreachable!("it is never ready")

@@ -2,7 +2,8 @@ use crate::decide::{Decision, Passed};
 use crate::error::{Error, Reason, Rejected, TimedOut};
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, NotReady, Target};
-use crate::layer::pass::Pass;
+use crate::layer::pass::{Pass, Turned, Unplaced};
+use crate::layer::queued::Queued;
 use crate::protocol::{Classify, Release};
 use crate::time::Sleep;
 use pin_project_lite::pin_project;
@@ -47,6 +48,8 @@ struct Asking<Q, L> {
 /// Nobody could take the request at once.
 #[derive(Default)]
 struct Wait {
+    /// It stands in a limit's queue.
+    queued: Option<Box<Queued>>,
     /// Whether all were asked, and the request waits for the endpoint where the pass stands.
     settled: bool,
     /// How many services failed their readiness check.
@@ -68,8 +71,12 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     pub(crate) fn start(protocol: K, mut pass: Pass, request: Q, leaf: &mut L) -> Self {
-        if let Err(rejected) = pass.choose_first(leaf.admits(&request)) {
-            return FailoverFuture::rejected(protocol, rejected);
+        match pass.choose_first(leaf.admits(&request)) {
+            Ok(()) => {}
+            Err(Unplaced::Waits(turned)) => {
+                return FailoverFuture::waiting(protocol, pass, request, leaf.clone(), turned);
+            }
+            Err(Unplaced::Rejected(rejected)) => return FailoverFuture::rejected(protocol, rejected),
         }
         if !L::SHARED {
             return FailoverFuture::asking(protocol, pass, request, leaf.clone());
@@ -95,6 +102,14 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
     #[inline]
     fn asking(protocol: K, pass: Pass, request: Q, leaf: L) -> Self {
         let asking = Some(Asking { request, leaf, wait: None });
+        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol }
+    }
+
+    /// A limit has to let it in first.
+    #[cold]
+    fn waiting(protocol: K, pass: Pass, request: Q, leaf: L, turned: Turned) -> Self {
+        let wait = Some(Wait { queued: Some(Box::new(Queued::new(turned))), ..Wait::default() });
+        let asking = Some(Asking { request, leaf, wait });
         FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol }
     }
 
@@ -158,7 +173,7 @@ where
                     *me.pass = None;
                     return Poll::Ready(Err(Error::TimedOut(timed_out)));
                 }
-                StateProj::Rejected { rejected } => return Poll::Ready(Err(Error::Rejected(*rejected))),
+                StateProj::Rejected { rejected } => return Poll::Ready(Err(Error::Rejected(rejected.clone()))),
                 StateProj::Broken { error } => {
                     let Some(error) = error.take() else { unpolled() };
                     return Poll::Ready(Err(Error::Inner(error)));
@@ -213,16 +228,53 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
         timer: &mut Option<Sleep>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error<L::Error>>> {
-        let said = (!pass.is_vetoed()).then(|| self.leaf.poll_ready(&Target::of(pass), cx));
-        match said {
-            Some(Poll::Ready(Ok(()))) if self.wait.is_none() => Poll::Ready(Ok(())),
-            said => self.ask_others(said, pass, timer, cx),
+        loop {
+            if !pass.is_placed() {
+                ready!(self.poll_place(pass, timer, cx))?;
+            }
+            let said = (!pass.is_vetoed()).then(|| self.leaf.poll_ready(&Target::of(pass), cx));
+            match said {
+                Some(Poll::Ready(Ok(()))) if self.wait.is_none() => return Poll::Ready(Ok(())),
+                said => match self.ask_others(said, pass, timer, cx) {
+                    // A limit turned it away, and it waits there.
+                    Poll::Ready(Ok(())) if !pass.is_placed() => {}
+                    asked => return asked,
+                },
+            }
         }
+    }
+
+    /// Ready when limits have let the request in somewhere.
+    #[cold]
+    fn poll_place(
+        &mut self,
+        pass: &mut Pass,
+        timer: &mut Option<Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error<L::Error>>> {
+        let wait = self.wait.get_or_insert_default();
+        while !pass.is_placed() {
+            if let Some(queued) = &mut wait.queued {
+                match queued.poll(pass, cx) {
+                    Poll::Ready(waited) => waited?,
+                    Poll::Pending => return poll_deadline(pass, timer, cx),
+                }
+                wait.queued = None;
+                continue;
+            }
+            match pass.choose_anew() {
+                Ok(()) => {}
+                Err(Unplaced::Rejected(rejected)) => return Poll::Ready(Err(Error::Rejected(rejected))),
+                Err(Unplaced::Waits(turned)) => wait.queued = Some(Box::new(Queued::new(turned))),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Asks endpoints until one can take the request or all candidates were asked; then waits for the first that may.
     ///
-    /// `said` is what the endpoint said where the pass stands; none when the pass had to leave it.
+    /// `said` is what the endpoint said where the pass stands; none when the pass had to leave it. Ready without a place when
+    /// it has to wait at a limit first.
     #[cold]
     fn ask_others(
         &mut self,
@@ -238,7 +290,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
         }
         wait.settled = false;
         pass.choose_by_now();
-        let mut passed = Passed::default();
+        let (mut passed, mut turned) = (Passed::default(), None);
         let mut may_take = None;
         let mut why = None;
         loop {
@@ -267,21 +319,31 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             if is_placed && !pass.pass_on(&mut passed) {
                 break;
             }
-            if let Err(rejected) = pass.choose(&passed) {
-                why.get_or_insert(rejected.into());
+            if let Err(reason) = pass.choose(&mut passed, &mut turned) {
+                why.get_or_insert(Error::Rejected(Rejected::new(reason)));
                 break;
             }
             said = Some(self.leaf.poll_ready(&Target::of(pass), cx));
         }
         let Some(standing) = may_take else {
+            match pass.turned_away(turned) {
+                None => {}
+                Some(Unplaced::Rejected(rejected)) => return Poll::Ready(Err(Error::Rejected(rejected))),
+                Some(Unplaced::Waits(turned)) => {
+                    wait.queued = Some(Box::new(Queued::new(turned)));
+                    return Poll::Ready(Ok(()));
+                }
+            }
             let error = why.unwrap_or(Error::Rejected(Rejected::new(Reason::NoEndpoint)));
             if let Error::Rejected(rejected) = &error {
-                pass.tell_rejected(*rejected);
+                pass.tell_rejected(rejected);
             }
             return Poll::Ready(Err(error));
         };
         // Asked once more, since the leaf has asked others meanwhile, and has to know whom to wake.
-        pass.return_to(standing);
+        if let Err(rejected) = pass.return_to(standing) {
+            return Poll::Ready(Err(Error::Rejected(rejected)));
+        }
         match self.leaf.poll_ready(&Target::of(pass), cx) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
@@ -309,6 +371,6 @@ type Said<E> = Poll<Result<(), NotReady<E>>>;
 
 fn refuse<E>(pass: &Pass, reason: Reason) -> Poll<Result<(), Error<E>>> {
     let rejected = Rejected::new(reason);
-    pass.tell_rejected(rejected);
+    pass.tell_rejected(&rejected);
     Poll::Ready(Err(Error::Rejected(rejected)))
 }

@@ -71,7 +71,7 @@ where
                     _ => Poll::Pending,
                 }
             }
-            StateProj::Rejected { rejected } => Poll::Ready(Err(Error::Rejected(*rejected))),
+            StateProj::Rejected { rejected } => Poll::Ready(Err(Error::Rejected(rejected.clone()))),
             StateProj::Over => panic!("polled after it was over"),
         }
     }

@@ -90,7 +90,7 @@ where
     #[inline]
     fn call(&mut self, request: R) -> Self::Future {
         let protocol = self.protocol.clone();
-        if let Some(refusal) = self.refusal {
+        if let Some(refusal) = self.refusal.clone() {
             return AnswerFuture { future: None, refusal: Some(refusal), protocol };
         }
         AnswerFuture { future: Some(self.stack.call(request)), refusal: None, protocol }

@@ -7,6 +7,7 @@
 mod coverage;
 mod diff;
 mod hash;
+mod limit_problems;
 mod limits;
 mod maglev;
 mod match_problems;

@@ -1,0 +1,224 @@
+//! Where limits meet a request on its way: its route's, and that of the region and the endpoint where it wants to go.
+//!
+//! A refusal of a limit is local: nothing was sent, so the request goes on to the next candidate as it is. Only when nobody
+//! takes it does the first refusal count for the caller: it is where the request should have gone, so there it waits, if there
+//! is a queue, and by its name it is refused. Each limit counts its own refusals, also of requests that others took.
+
+use super::{Pass, Standing, Step};
+use crate::decide::Passed;
+use crate::error::{Reason, Rejected};
+use crate::layer::held::Counted;
+use crate::state::{Admission, Asker, BoundRef, Entered, NotAdmitted, Refused, RouteHandle};
+use crate::table::Signal;
+use crate::time::{Instant, Sleep};
+use std::task::Waker;
+use std::time::Duration;
+
+/// Where a limit refused the request first, and may let it wait.
+pub(crate) struct Turned {
+    /// None at the route's limit.
+    place: Option<Standing>,
+    refused: Refused,
+}
+
+/// Why a request has no place.
+pub(crate) enum Unplaced {
+    Rejected(Rejected),
+    /// Nobody let it in, and the first has a queue.
+    Waits(Turned),
+}
+
+impl Pass {
+    /// The limit stage: the route's limit, unless the request has passed it already.
+    ///
+    /// # Errors
+    /// When the limit refuses it: it may wait, or is rejected.
+    #[inline]
+    pub(crate) fn admit_to_route(&mut self) -> Result<(), Unplaced> {
+        if self.of_route.is_some() || !self.policy().is_limited {
+            return Ok(());
+        }
+        self.ask_route()
+    }
+
+    fn ask_route(&mut self) -> Result<(), Unplaced> {
+        let (handle, asker) = self.route_limit();
+        match handle.state.bound.admit(asker, self.began) {
+            Ok(admission) => {
+                self.of_route = Some(admission);
+                Ok(())
+            }
+            Err(refused) if refused.may_wait => Err(Unplaced::Waits(Turned { place: None, refused })),
+            Err(refused) => Err(Unplaced::Rejected(self.rejected_by_route(refused.reason))),
+        }
+    }
+
+    #[cold]
+    pub(super) fn rejected_by_route(&self, reason: Reason) -> Rejected {
+        let (handle, asker) = self.route_limit();
+        let rejected = handle.state.bound.refuse(asker, reason, None, self.began);
+        self.tell_rejected(&rejected);
+        rejected
+    }
+
+    /// A limit let nobody in where the pass wanted to go; whether another candidate may be asked.
+    pub(super) fn turn(&mut self, refused: NotAdmitted, passed: &mut Passed, turned: &mut Option<Turned>) -> bool {
+        let (region, endpoint) = (self.region, self.endpoint);
+        let this = Turned {
+            place: Some(Standing { region, endpoint, record: self.record.take() }),
+            refused: refused.into_refused(),
+        };
+        if turned.is_none() {
+            *turned = Some(this);
+        } else {
+            self.count(&this);
+        }
+        match refused {
+            NotAdmitted::ByRegion(_) => passed.add_region(region),
+            NotAdmitted::ByEndpoint => passed.add(region, endpoint),
+        }
+    }
+
+    /// What becomes of a request that limits turned away and nobody else could take; none if no limit did.
+    pub(crate) fn turned_away(&mut self, turned: Option<Turned>) -> Option<Unplaced> {
+        let turned = turned?;
+        if turned.refused.may_wait {
+            return Some(Unplaced::Waits(turned));
+        }
+        let rejected = self.count(&turned);
+        self.tell_rejected(&rejected);
+        Some(Unplaced::Rejected(rejected))
+    }
+
+    /// Counts a refusal where it came from; what a caller who is refused for it is told.
+    pub(super) fn count(&self, turned: &Turned) -> Rejected {
+        match &turned.place {
+            None => self.rejected_by_route(turned.refused.reason),
+            Some(place) => self.rejected_by_region(place.region, turned.refused.reason),
+        }
+    }
+
+    #[cold]
+    pub(super) fn rejected_by_region(&self, region: u32, reason: Reason) -> Rejected {
+        let name = self.pin.table().cluster_at(self.digest.cluster).regions()[region as usize].name();
+        self.region_handle(region).state.bound.refuse(self.region_asker(region), reason, Some(name), self.began)
+    }
+
+    /// Stands in the queue where it was turned away first, or finds that there is room now.
+    pub(crate) fn enter(&mut self, turned: &Turned, waker: &Waker) -> Result<Entered, Rejected> {
+        self.began = self.pin.now();
+        let (bound, asker) = match &turned.place {
+            None => {
+                let (handle, asker) = self.route_limit();
+                (BoundRef::Route(handle.state.clone()), asker)
+            }
+            Some(Standing { region, .. }) => {
+                (BoundRef::Region(self.region_handle(*region).state.clone()), self.region_asker(*region))
+            }
+        };
+        let entered = bound.enter(asker, self.began, self.deadline, waker);
+        entered.map_err(|reason| {
+            let rejected =
+                self.count(&Turned { place: turned.place_only(), refused: Refused { reason, may_wait: false } });
+            self.tell_rejected(&rejected);
+            rejected
+        })
+    }
+
+    /// It was let in where it waited. At a region's limit it has a place now, unless the endpoint's own limit let nobody in.
+    pub(crate) fn let_in(&mut self, turned: Turned, admission: Admission) {
+        self.began = self.pin.now();
+        let Some(place) = turned.place else {
+            self.of_route = Some(admission);
+            return;
+        };
+        let (region, endpoint) = (place.region, place.endpoint);
+        if self.pin.endpoint_state(self.digest.cluster, region, endpoint).enter(admission).is_ok() {
+            (self.region, self.endpoint, self.of_region, self.step) = (region, endpoint, Some(admission), Step::Placed);
+            self.record = place.record;
+        }
+    }
+
+    /// Whether an operator took the region out where it waits.
+    pub(crate) fn is_vetoed_at(&self, turned: &Turned) -> bool {
+        let Some(place) = &turned.place else { return false };
+        let now = self.pin.now();
+        !self.pin.latest_veto().is_over(now) && self.region_handle(place.region).state.veto().forbids(now)
+    }
+
+    pub(crate) fn sleep_until(&self, until: Instant) -> Sleep {
+        self.pin.shared().clock().sleep_until(until)
+    }
+
+    /// It waited for as long as it may.
+    pub(crate) fn refuse_waiting(&self, turned: &Turned) -> Rejected {
+        let reason = if self.pin.now() >= self.deadline { Reason::Deadline } else { Reason::Queue };
+        if reason == Reason::Deadline {
+            return self.reject(reason);
+        }
+        let rejected = self.count(&Turned { place: turned.place_only(), refused: Refused { reason, may_wait: false } });
+        self.tell_rejected(&rejected);
+        rejected
+    }
+
+    #[inline]
+    pub(super) fn route_limit(&self) -> (&RouteHandle, Asker) {
+        let handle = self.pin.route_state(self.digest.route).expect("a route with a limit has a state");
+        let slot = self.class.of_route.and_then(|place| handle.slots.get(usize::from(place)).copied()?);
+        (handle, Asker { priority: self.class.priority, slot })
+    }
+
+    #[inline]
+    pub(super) fn region_asker(&self, region: u32) -> Asker {
+        let slot = self.class.of_region.and_then(|place| {
+            let slots = &self.region_handle(region).slots;
+            slots.get(usize::from(place)).copied()?
+        });
+        Asker { priority: self.class.priority, slot }
+    }
+
+    /// What the limits on its way learn from it.
+    #[inline]
+    pub(super) fn sample(&self, signal: Signal, took: Duration, now: Instant) {
+        if let Some(admission) = self.of_region {
+            self.state().region().bound.sample(admission, signal, took, now);
+        }
+        if let Some(admission) = self.of_route {
+            self.route_limit().0.state.bound.sample(admission, signal, took, now);
+        }
+    }
+
+    /// What goes on counting after the head.
+    #[inline]
+    pub(super) fn counted(&mut self) -> Counted {
+        let of_region = self.of_region.take().expect("who is answered had a place");
+        let endpoint = self.state().clone();
+        endpoint.head(of_region);
+        let route = self.of_route.take().map(|of_route| {
+            let state = self.route_limit().0.state.clone();
+            state.bound.head(of_route);
+            (state, of_route.after_head())
+        });
+        Counted { endpoint, of_region: of_region.after_head(), route }
+    }
+
+    /// Whether the endpoint leaves requests without an answer, and most others of its region do not: then it is the endpoint
+    /// that is in trouble, and what it does not answer says nothing of what the region can take.
+    pub(super) fn is_blamed_alone(&self) -> bool {
+        let endpoints = &self.region_handle(self.region).endpoints;
+        self.state().is_suspect() && 2 * endpoints.iter().filter(|one| one.is_suspect()).count() <= endpoints.len()
+    }
+}
+
+impl Turned {
+    /// What it was, for the one who is let in.
+    pub(crate) fn take(&mut self) -> Turned {
+        Turned { place: self.place.take(), refused: self.refused }
+    }
+
+    /// The same place once more, to count what came of it.
+    fn place_only(&self) -> Option<Standing> {
+        let place = self.place.as_ref()?;
+        Some(Standing { region: place.region, endpoint: place.endpoint, record: None })
+    }
+}

@@ -1,0 +1,462 @@
+//! The bound on the requests in flight at one place: of a route, or of a region of a cluster.
+//!
+//! To admit a request is one operation on one word ([`Permits`]), and so is to let it go. All else stands behind that word
+//! and is looked at only where a table asks for it: partitions, priorities, a queue, an algorithm that learns. A place
+//! without a limit has none of it, not even the memory.
+//!
+//! # Who is refused
+//! When there is no room, the request that asks is refused, whatever it is; the requests that have a place keep it. So to
+//! refuse the least important first, the more important must find room that the less important did not take. After a refusal
+//! the *gate* is raised to the rank of who was refused: for a while nobody of a lower rank gets in, though there be room. Then
+//! it comes down rank by rank. So while a rank has to be refused at all, nobody more than one rank below it is admitted, and
+//! when the pressure ends the lower ranks come back one after the other.
+//!
+//! A request of a partition below its guarantee has the highest rank of all. It is refused only when everything is in use, and
+//! then what becomes free is kept for its partition. Others may use what it does not, and give it back within one answer.
+//!
+//! # What is learned
+//! An algorithm sees the answers of requests that were admitted while it was in force. It runs under a lock that nobody waits
+//! for: of two samples at the same moment one is left out, which biases nothing, unless it is a drop, which waits for the next.
+//! A table that changes the limit's knobs leaves what is in flight and what was learned as it is; one that changes the
+//! algorithm begins with the limit that was in force.
+
+use super::gate::{Gate, HOLD, Rank};
+use super::learning::Learning;
+use super::partitions::{Partitions, Slot};
+use super::permits::{InFlight, Permits};
+use super::waiting::Waiters;
+use crate::error::{Reason, Rejected};
+use crate::id::Name;
+use crate::protocol::Priority;
+use crate::sync::{AtomicU64, OnceLock, Ordering, Padded};
+use crate::table::{Algorithm, Limit, Sample, Signal};
+use crate::time::{Clock, Instant};
+use std::fmt;
+use std::time::Duration;
+
+/// What bounds the requests in flight at one place.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// What every request touches, on lines of its own.
+    hot: Padded<Hot>,
+    /// What only a place with a limit has, once it has had one.
+    control: OnceLock<Box<Control>>,
+}
+
+#[derive(Debug)]
+struct Hot {
+    permits: Permits,
+    mode: AtomicU64,
+    gate: Gate,
+}
+
+/// What the limit in force asks for: a set of bits, none of them without a limit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Mode(u64);
+
+impl Mode {
+    const LIMITED: Mode = Mode(1);
+    /// An algorithm learns from answers.
+    const LEARNS: Mode = Mode(2);
+    const DARK: Mode = Mode(4);
+    const PARTITIONED: Mode = Mode(8);
+    const QUEUES: Mode = Mode(16);
+
+    fn of(limit: &Limit) -> Self {
+        let learns = !matches!(limit.algorithm, Algorithm::Fixed(_));
+        let bits = [
+            (true, Mode::LIMITED),
+            (learns, Mode::LEARNS),
+            (limit.is_dark, Mode::DARK),
+            (!limit.partitions.is_empty(), Mode::PARTITIONED),
+            (limit.queue.is_some() && !limit.is_dark, Mode::QUEUES),
+        ];
+        Mode(bits.into_iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, bit)| all | bit.0))
+    }
+
+    #[inline]
+    fn has(self, any: u64) -> bool {
+        self.0 & any != 0
+    }
+}
+
+pub(crate) struct Control {
+    pub(super) partitions: Partitions,
+    pub(super) waiters: Waiters,
+    pub(super) refusals: Refusals,
+    learning: Learning,
+    pub(super) clock: Clock,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("refusals", &self.refusals).finish_non_exhaustive()
+    }
+}
+
+/// Who was not let in, counted.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    by_limit: AtomicU64,
+    by_partition: AtomicU64,
+    by_priority: AtomicU64,
+    by_queue: AtomicU64,
+    /// Left the queue before it was their turn.
+    pub(super) left: AtomicU64,
+    /// Let in by a limit in the dark that would have refused them.
+    in_the_dark: AtomicU64,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asker {
+    pub(crate) priority: Priority,
+    pub(crate) slot: Slot,
+}
+
+/// What an admitted request has of a bound. Given back by [`Bound::release`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Admission {
+    in_flight: InFlight,
+    slot: Slot,
+    /// Whether it counts as waiting for its head, and its answer is a sample.
+    is_sampled: bool,
+}
+
+impl Admission {
+    /// What is to be given back once the head of the answer is there.
+    #[inline]
+    pub(crate) fn after_head(self) -> Hold {
+        Hold { slot: self.slot, waits: false }
+    }
+
+    /// What is to be given back before.
+    #[inline]
+    pub(crate) fn before_head(self) -> Hold {
+        Hold { slot: self.slot, waits: self.is_sampled }
+    }
+}
+
+/// What is to be given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    slot: Slot,
+    waits: bool,
+}
+
+/// Why nobody was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) reason: Reason,
+    /// Whether there is a queue to wait in.
+    pub(crate) may_wait: bool,
+}
+
+impl Bound {
+    /// No limit.
+    pub(crate) fn new() -> Self {
+        let hot = Hot { permits: Permits::new(), mode: AtomicU64::new(0), gate: Gate::new() };
+        Bound { hot: Padded(hot), control: OnceLock::new() }
+    }
+
+    /// Puts a limit in force, or none; the slots of its partitions, by place. What is in flight stays, and what was learned.
+    pub(crate) fn apply(&self, limit: Option<&Limit>, clock: &Clock, seed: u64) -> Box<[Slot]> {
+        let Some(limit) = limit else {
+            if self.control.get().is_some() {
+                self.hot.mode.store(0, Ordering::Relaxed);
+                self.set_limit(None);
+            }
+            return Box::default();
+        };
+        let control = self.control.get_or_init(|| Box::new(Control::new(clock.clone())));
+        let slots = control.partitions.adopt(&limit.partitions);
+        let number = control.learning.run(&limit.algorithm, seed);
+        if let Some(queue) = &limit.queue {
+            control.waiters.configure(queue);
+        }
+        control.partitions.resize(number);
+        // Relaxed: a request that reads the old mode is one that came before.
+        self.hot.mode.store(Mode::of(limit).0, Ordering::Relaxed);
+        self.set_limit(Some(number));
+        slots
+    }
+
+    /// Lets a request in if the limit allows it.
+    #[inline]
+    pub(crate) fn admit(&self, asker: Asker, now: Instant) -> Result<Admission, Refused> {
+        let mode = self.mode();
+        if !mode.has(Mode::DARK.0 | Mode::PARTITIONED.0) && self.hot.gate.is_open() {
+            let is_sampled = mode.has(Mode::LEARNS.0);
+            if let Ok(in_flight) = self.hot.permits.try_begin(is_sampled) {
+                return Ok(Admission { in_flight, slot: None, is_sampled });
+            }
+        }
+        self.admit_by_rank(mode, asker, now)
+    }
+
+    /// The same where who asks makes a difference.
+    #[inline(never)]
+    fn admit_by_rank(&self, mode: Mode, asker: Asker, now: Instant) -> Result<Admission, Refused> {
+        let is_sampled = mode.has(Mode::LEARNS.0);
+        let Some(control) = self.control.get() else {
+            // More than can be counted.
+            return Err(Refused { reason: Reason::Limit, may_wait: false });
+        };
+        let slot = self.slot(asker);
+        let (rank, is_promised) = control.rank(asker, slot);
+        let reason = if self.hot.gate.keeps_out(rank, now).is_some() {
+            if slot.is_some() { Reason::Partition } else { Reason::Priority }
+        } else if let Ok(in_flight) = self.hot.permits.try_begin(is_sampled) {
+            return Ok(self.seated(control, in_flight, slot, is_sampled));
+        } else if slot.is_some() && !is_promised {
+            Reason::Partition
+        } else {
+            Reason::Limit
+        };
+        if mode.has(Mode::DARK.0)
+            && let Ok(in_flight) = self.hot.permits.begin(is_sampled)
+        {
+            control.refusals.in_the_dark.fetch_add(1, Ordering::Relaxed);
+            return Ok(self.seated(control, in_flight, slot, is_sampled));
+        }
+        Err(Refused { reason, may_wait: mode.has(Mode::QUEUES.0) })
+    }
+
+    /// Who asks for a partition's part, where the limit has partitions.
+    pub(super) fn slot(&self, asker: Asker) -> Slot {
+        asker.slot.filter(|_| self.mode().has(Mode::PARTITIONED.0))
+    }
+
+    /// What a request has that the word has let in.
+    pub(super) fn seated(&self, control: &Control, in_flight: InFlight, slot: Slot, is_sampled: bool) -> Admission {
+        if let Some(slot) = slot {
+            if control.partitions.is_promised(slot) {
+                self.hot.gate.satisfy();
+            }
+            control.partitions.begin(slot);
+        }
+        Admission { in_flight, slot, is_sampled }
+    }
+
+    /// Counts one more in flight, whatever the limit; none where that cannot be counted.
+    pub(crate) fn begin(&self) -> Option<Admission> {
+        let in_flight = self.hot.permits.begin(false).ok()?;
+        Some(Admission { in_flight, slot: None, is_sampled: false })
+    }
+
+    /// Counts a refusal, which keeps lower ranks out for a while; what the caller is told.
+    #[cold]
+    pub(crate) fn refuse(&self, asker: Asker, reason: Reason, region: Option<&Name>, now: Instant) -> Rejected {
+        let Some(control) = self.control.get() else { return Rejected::by_limit(reason, region, HOLD) };
+        let (rank, _) = control.rank(asker, self.slot(asker));
+        let kept_out = self.hot.gate.keeps_out(rank, now);
+        control.refusals.count(reason);
+        if kept_out.is_none() {
+            self.hot.gate.raise(rank, now);
+        }
+        let retry_after = kept_out.or_else(|| control.learning.average()).unwrap_or(HOLD);
+        Rejected::by_limit(reason, region, retry_after)
+    }
+
+    /// The head of the answer is there.
+    #[inline]
+    pub(crate) fn head(&self, admission: Admission) {
+        if admission.is_sampled {
+            self.hot.permits.head();
+        }
+    }
+
+    /// What a request showed that took so long.
+    #[inline]
+    pub(crate) fn sample(&self, admission: Admission, signal: Signal, took: Duration, now: Instant) {
+        if admission.is_sampled && signal != Signal::Ignored {
+            let InFlight { open, waiting } = admission.in_flight;
+            self.learn(&Sample { now, took, in_flight: open, waiting, signal });
+        }
+    }
+
+    /// The same of an answer that only its end could judge.
+    #[cold]
+    pub(crate) fn sample_late(&self, signal: Signal, took: Duration, now: Instant) {
+        let (in_flight, waiting) = (self.hot.permits.open(), self.hot.permits.waiting());
+        self.learn(&Sample { now, took, in_flight, waiting, signal });
+    }
+
+    #[inline(never)]
+    fn learn(&self, sample: &Sample) {
+        // An older sample may come when there is no limit any more, or one that does not learn.
+        if let Some(control) = self.control.get().filter(|_| self.mode().has(Mode::LEARNS.0))
+            && let Some(limit) = control.learning.observe(sample)
+            && self.hot.permits.limit() != Some(limit)
+        {
+            control.partitions.resize(limit);
+            self.set_limit(Some(limit));
+        }
+    }
+
+    /// Gives back what a request held.
+    #[inline]
+    pub(crate) fn release(&self, hold: Hold) {
+        if let Some(slot) = hold.slot
+            && let Some(control) = self.control.get()
+        {
+            control.partitions.end(slot);
+        }
+        if self.hot.permits.end(hold.waits) {
+            self.let_in();
+        }
+    }
+
+    fn set_limit(&self, limit: Option<u32>) {
+        if self.hot.permits.set_limit(limit) {
+            self.let_in();
+        }
+    }
+
+    /// Requests in flight.
+    #[inline]
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.hot.permits.open()
+    }
+
+    /// What is in force and what was refused; none without a limit.
+    pub(crate) fn status(&self) -> Option<LimitStatus> {
+        let control = self.control.get().filter(|_| self.mode() != Mode(0))?;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let refusals = &control.refusals;
+        let (queued, is_congested, queue_load) = control.waiters.status();
+        let partitions = control.partitions.list().into_iter();
+        Some(LimitStatus {
+            limit: self.hot.permits.limit().unwrap_or(Limit::MAX),
+            in_flight: self.in_flight(),
+            queued,
+            is_congested,
+            queue_load,
+            refused_by_limit: read(&refusals.by_limit),
+            refused_by_partition: read(&refusals.by_partition),
+            refused_by_priority: read(&refusals.by_priority),
+            refused_by_queue: read(&refusals.by_queue),
+            left_queue: read(&refusals.left),
+            admitted_in_the_dark: read(&refusals.in_the_dark),
+            response_time: control.learning.average(),
+            partitions: partitions
+                .map(|(name, in_flight, guarantee)| PartitionStatus { name, in_flight, guarantee })
+                .collect(),
+        })
+    }
+
+    #[inline]
+    fn mode(&self) -> Mode {
+        // Relaxed: see `apply`.
+        Mode(self.hot.mode.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn permits(&self) -> &Permits {
+        &self.hot.permits
+    }
+
+    pub(super) fn control(&self) -> Option<&Control> {
+        self.control.get().map(|control| &**control)
+    }
+
+    /// Whether who is refused may wait now.
+    pub(super) fn queues(&self) -> bool {
+        self.mode().has(Mode::QUEUES.0)
+    }
+
+    /// Whether answers are samples now.
+    pub(super) fn learns(&self) -> bool {
+        self.mode().has(Mode::LEARNS.0)
+    }
+}
+
+impl Control {
+    /// Who goes first: and whether that is for a promise.
+    fn rank(&self, asker: Asker, slot: Slot) -> (Rank, bool) {
+        let is_promised = slot.is_some_and(|slot| self.partitions.is_promised(slot));
+        (if is_promised { Rank::GUARANTEED } else { Rank::from(asker.priority) }, is_promised)
+    }
+
+    fn new(clock: Clock) -> Self {
+        Control {
+            partitions: Partitions::new(),
+            waiters: Waiters::new(),
+            refusals: Refusals::new(),
+            learning: Learning::new(),
+            clock,
+        }
+    }
+}
+
+impl Refusals {
+    fn new() -> Self {
+        let zero = || AtomicU64::new(0);
+        Refusals {
+            by_limit: zero(),
+            by_partition: zero(),
+            by_priority: zero(),
+            by_queue: zero(),
+            left: zero(),
+            in_the_dark: zero(),
+        }
+    }
+
+    fn count(&self, reason: Reason) {
+        let count = match reason {
+            Reason::Partition => &self.by_partition,
+            Reason::Priority => &self.by_priority,
+            Reason::Queue => &self.by_queue,
+            _ => &self.by_limit,
+        };
+        // Relaxed: a figure that is shown.
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A limit as it is now.
+///
+/// Of a region's limit a request that another region takes counts as refused here. What was offered is what was admitted,
+/// refused for one of the reasons, or left the queue.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LimitStatus {
+    /// How many may be in flight.
+    pub limit: u32,
+    /// How many are.
+    pub in_flight: u32,
+    /// How many wait to begin.
+    pub queued: usize,
+    /// Whether the queue is congested: then the newest go first, and who has waited for long is refused.
+    pub is_congested: bool,
+    /// The shortest wait of late, in percent of what is refused when the queue is congested: 0 to 100.
+    pub queue_load: u8,
+    /// Refused since there was no room.
+    pub refused_by_limit: u64,
+    /// Refused since their partition had used its part.
+    pub refused_by_partition: u64,
+    /// Refused since higher priorities were being refused.
+    pub refused_by_priority: u64,
+    /// Refused since the queue was full, or they had waited in it for as long as they may.
+    pub refused_by_queue: u64,
+    /// Left the queue before it was their turn: callers that gave up, deadlines, evacuations.
+    pub left_queue: u64,
+    /// Admitted by a limit in the dark that would have refused them.
+    pub admitted_in_the_dark: u64,
+    /// How long a request takes to its head, on average, where an algorithm learns.
+    pub response_time: Option<Duration>,
+    /// Its partitions.
+    pub partitions: Vec<PartitionStatus>,
+}
+
+/// A partition of a limit as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartitionStatus {
+    /// Its name.
+    pub name: String,
+    /// Its requests in flight.
+    pub in_flight: u32,
+    /// How many it is promised.
+    pub guarantee: u32,
+}
