@@ -67,6 +67,7 @@ mod marker;
 mod outcome;
 pub(crate) mod path;
 mod plain;
+mod prioritized;
 mod priority;
 mod replay;
 
@@ -77,6 +78,7 @@ pub use grpc::Grpc;
 pub use marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
 pub use outcome::{Outcome, Verdict};
 pub use plain::{Once, Plain, Repeated};
+pub use prioritized::Prioritized;
 pub use priority::Priority;
 pub use replay::ReplayBody;
 

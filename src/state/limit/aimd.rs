@@ -9,7 +9,7 @@
 //!
 //! With the defaults a burst of ten drops takes a limit of 100 to 32, and 68 answers that used the limit bring it back.
 
-use crate::table::{self, LimitAlgorithm, Sample, Signal};
+use crate::table::{self, Algorithm, LimitAlgorithm, Sample, Signal};
 use std::time::Duration;
 
 /// One more after an answer in time, a part of it after any other.
@@ -48,5 +48,11 @@ impl LimitAlgorithm for Aimd {
             return;
         };
         self.limit = next.max(self.min).min(self.max);
+    }
+
+    fn adjust(&mut self, knobs: &Algorithm) -> bool {
+        let Algorithm::Aimd(knobs) = knobs else { return false };
+        *self = Aimd { limit: self.limit.max(knobs.min).min(knobs.max), ..Aimd::new(knobs) };
+        true
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It is wrong as soon as the backend changes, and it is the only one that cannot be misled. No sample moves it.
 
-use crate::table::{LimitAlgorithm, Sample};
+use crate::table::{Algorithm, LimitAlgorithm, Sample};
 
 /// This number, always.
 #[derive(Debug)]
@@ -20,4 +20,10 @@ impl LimitAlgorithm for Fixed {
     }
 
     fn observe(&mut self, _: &Sample) {}
+
+    fn adjust(&mut self, knobs: &Algorithm) -> bool {
+        let Algorithm::Fixed(limit) = knobs else { return false };
+        self.0 = *limit;
+        true
+    }
 }

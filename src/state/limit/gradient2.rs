@@ -34,7 +34,7 @@
 //! of 4 at 40 for 10%, at 120 for 5%, and above the default most of 200 for 3%. Without the four it would rest at
 //! `2 x queue / p`, which is 40 where a fifth of all answers never come.
 
-use crate::table::{self, LimitAlgorithm, Sample, Signal};
+use crate::table::{self, Algorithm, LimitAlgorithm, Sample, Signal};
 use crate::time::nanos;
 
 /// The lowest gradient, as upstream.
@@ -109,10 +109,18 @@ impl LimitAlgorithm for Gradient2 {
         let gradient = (self.tolerance * long / short).clamp(STEEPEST, 1.0);
         self.go_towards(self.estimate * gradient + self.queue);
     }
+
+    fn adjust(&mut self, knobs: &Algorithm) -> bool {
+        let Algorithm::Gradient2(knobs) = knobs else { return false };
+        let new = Gradient2::new(knobs);
+        let long = Average { weight: new.long.weight, ..self.long };
+        *self = Gradient2 { estimate: self.estimate.max(new.min).min(new.max), long, ..new };
+        true
+    }
 }
 
 /// A moving average that begins as a mean: Netflix's `ExpAvgMeasurement`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Average {
     pub(super) value: f64,
     /// Of the samples that it began with.

@@ -20,7 +20,7 @@
 //! - An answer that took no time counts as one nanosecond. Upstream throws.
 
 use crate::entropy::{GAMMA, mix64};
-use crate::table::{self, LimitAlgorithm, Sample, Signal, VegasStep};
+use crate::table::{self, Algorithm, LimitAlgorithm, Sample, Signal, VegasStep};
 use crate::time::nanos;
 
 /// Samples between two probes for each one of the limit, at most; the least is half of it. As upstream.
@@ -139,6 +139,14 @@ impl LimitAlgorithm for Vegas {
         if let Some(wanted) = self.wanted(queue) {
             self.go_towards(wanted);
         }
+    }
+
+    fn adjust(&mut self, knobs: &Algorithm) -> bool {
+        let Algorithm::Vegas(knobs) = knobs else { return false };
+        let Vegas { estimate, least, since_probe, jitter, stream, .. } = *self;
+        *self = Vegas { least, since_probe, jitter, stream, ..Vegas::new(knobs, stream) };
+        self.estimate = estimate.min(self.max);
+        true
     }
 }
 

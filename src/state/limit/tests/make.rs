@@ -72,3 +72,35 @@ fn the_seed_is_told_to_the_one_that_draws() {
     assert_eq!(shown(1), shown(1));
     assert_ne!(shown(1), shown(2));
 }
+
+/// Other knobs of the same algorithm are taken over, and what was learned is kept; another algorithm's are not.
+#[test]
+fn each_takes_other_knobs_of_its_own_and_keeps_where_it_was() {
+    for algorithm in bounded().into_iter().skip(1) {
+        let wider = match &algorithm {
+            Algorithm::Aimd(knobs) => Algorithm::Aimd(Aimd { initial: 60, min: 10, max: 100, ..*knobs }),
+            Algorithm::Vegas(knobs) => Algorithm::Vegas(Vegas { initial: 60, max: 100, ..*knobs }),
+            Algorithm::Gradient2(knobs) => Algorithm::Gradient2(Gradient2 { initial: 60, min: 10, max: 100, ..*knobs }),
+            other => panic!("{other:?} is tested elsewhere"),
+        };
+        let mut running = make(&algorithm, None, 1);
+        (0..50).for_each(|_| running.observe(&success(10, 60)));
+        assert_eq!(running.limit(), 50, "{algorithm:?} has grown to its most");
+        assert!(running.adjust(&wider));
+        assert_eq!(running.limit(), 50, "{algorithm:?} goes on from where it was");
+        (0..200).for_each(|_| running.observe(&success(10, 120)));
+        assert_eq!(running.limit(), 100, "{algorithm:?} has the new bounds");
+        assert!(running.adjust(&algorithm));
+        assert_eq!(running.limit(), 50, "{algorithm:?} keeps to the bounds that are in force");
+        assert!(!running.adjust(&Algorithm::Fixed(3)));
+        assert_eq!(running.limit(), 50);
+    }
+}
+
+#[test]
+fn a_fixed_one_takes_another_number() {
+    let mut fixed = make(&Algorithm::Fixed(7), None, 1);
+    assert!(fixed.adjust(&Algorithm::Fixed(9)));
+    assert_eq!(fixed.limit(), 9);
+    assert!(!fixed.adjust(&Algorithm::Vegas(Vegas::default())));
+}
