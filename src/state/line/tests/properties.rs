@@ -220,7 +220,7 @@ impl World {
         seen
     }
 
-    fn told(&mut self, ousted: Ousted<u32>) -> Came {
+    fn told(&mut self, ousted: &Ousted<u32>) -> Came {
         self.leaves(ousted.ticket, ousted.payload);
         Came::Told(ousted.payload, ousted.why)
     }
@@ -232,7 +232,7 @@ impl World {
                 self.count += 1;
                 match self.line.push(new.payload, class, partition, self.now, new.deadline) {
                     Ok(Pushed { ticket, ousted }) => {
-                        let mut came: Vec<_> = ousted.into_iter().map(|ousted| self.told(ousted)).collect();
+                        let mut came: Vec<_> = ousted.into_iter().map(|ousted| self.told(&ousted)).collect();
                         self.waiting.push((ticket, new));
                         came.push(Came::Waits);
                         came
@@ -245,17 +245,19 @@ impl World {
             }
             Op::Pop { .. } => match self.line.pop(self.now, |class, partition| is_eligible(op, class, partition)) {
                 Next::Serve(ticket, payload) => vec![Came::Served(self.leaves(ticket, payload).payload)],
-                Next::Tell(ousted) => vec![self.told(ousted)],
+                Next::Tell(ousted) => vec![self.told(&ousted)],
                 Next::Nobody => vec![Came::Nothing],
             },
             Op::Expire => match self.line.expire(self.now) {
-                Some(ousted) => vec![self.told(ousted)],
+                Some(ousted) => vec![self.told(&ousted)],
                 None => vec![Came::Nothing],
             },
             Op::Remove(index) if !self.waiting.is_empty() => {
                 let (ticket, _) = self.waiting[index.index(self.waiting.len())];
                 let payload = self.line.remove(ticket);
-                payload.into_iter().for_each(|payload| _ = self.leaves(ticket, payload));
+                if let Some(payload) = payload {
+                    self.leaves(ticket, payload);
+                }
                 vec![Came::Left(payload)]
             }
             Op::Remove(_) => vec![Came::Left(None)],
