@@ -36,18 +36,19 @@ fn main() {
     };
     let half = Limit::fixed(1000).partition("half", Ratio::percent(50), [Match::new().path_prefix("/api")]);
     let queue = Limit::fixed(1000).queue(Queue::of(100));
-    let [bare, tower, none, fixed, queued, partitioned, listens, adaptive, in_region, adaptive_region] = pace.measure([
-        held(Echo),
-        held(ConcurrencyLimit::new(Echo, 1000)),
-        held(stack(route(None))),
-        held(stack(route(Some(Limit::fixed(1000))))),
-        held(stack(route(Some(queue)))),
-        held(stack(route(Some(half)))),
-        held(stack(route(Some(Limit::by(|| Listens))))),
-        held(stack(route(Some(Limit::adaptive())))),
-        held(stack(region(Limit::fixed(1000)))),
-        held(stack(region(Limit::adaptive()))),
-    ]);
+    let [bare, tower, none, fixed, queued, partitioned, listens, adaptive, in_region, adaptive_region] =
+        pace.measure([
+            held(Echo),
+            held(ConcurrencyLimit::new(Echo, 1000)),
+            held(stack(route(None))),
+            held(stack(route(Some(Limit::fixed(1000))))),
+            held(stack(route(Some(queue)))),
+            held(stack(route(Some(half)))),
+            held(stack(route(Some(Limit::by(|| Listens))))),
+            held(stack(route(Some(Limit::adaptive())))),
+            held(stack(region(Limit::fixed(1000)))),
+            held(stack(region(Limit::adaptive()))),
+        ]);
     let tower = more(&tower, &bare);
     note("tower's ConcurrencyLimit", tower, " ns");
     bar("a route's limit, fixed", more(&fixed, &none), " ns", 20.0);

@@ -76,8 +76,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`error`] | the two families of failure: building a table, refusing a request |
 //! | `id`, `unit` | names by which state survives a swap; numbers whose range is checked once |
+//! | [`error`] | the two families of failure: building a table, refusing a request |
 //! | [`time`], `entropy`, `sync` | the only clock, the only randomness, the only atomics |
 //! | [`protocol`] | what may be known of a request ([`Facts`]) and of its answer ([`Outcome`]); the markers [`Http`], [`Grpc`], [`Plain`] |
 //! | [`table`] | INTENT: immutable plain data, swapped whole |
@@ -87,7 +87,7 @@
 //! | [`traffic`] | the handle, which owns the one swap |
 //! | [`layer`] | SHELL: tower services and futures that carry decisions out |
 //! | `testing` | (feature `testing`) a virtual-time world, strategies for tables and requests |
-//! | [`docs`] | the manual: defaults and why, limitations, performance, internals |
+//! | [`docs`] | the manual: patterns, limits, defaults and why, limitations, performance, internals |
 #![forbid(unsafe_code)]
 #![doc(test(attr(deny(warnings), allow(dead_code, unused_variables))))]
 

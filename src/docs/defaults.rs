@@ -9,6 +9,13 @@
 //! | patience with a caller that leaves | the endpoint's 99th percentile; 1 s until it has answered 100 times | Earlier, it says more of the caller than of the endpoint. |
 //! | candidates asked for an attempt | 3 | Two choices find the less loaded; a third finds one when two are out, and more would be a storm of questions. |
 //! | [`pick`](crate::table::Knobs::pick) | [`LeastInFlight`](crate::Pick::LeastInFlight) | Two draws and a comparison avoid the loaded endpoint without knowing all loads (Mitzenmacher 2001), need no tuning and no history. `PeakEwma` sees slowness earlier but needs samples; `RoundRobin` is even but blind. |
+//! | limits | none | What a backend can take is its owner's to say, or an algorithm's to find; nobody should be refused by a number that nobody chose. [`Limit::adaptive`](crate::Limit::adaptive) is what we recommend. |
+//! | [`queue`](crate::table::Limit::queue) | none | A refusal at once lets the caller go elsewhere while its deadline still has time. |
+//! | a queue's `max_wait`, `target`, `interval` | 100 ms, 5 ms, 100 ms | `CoDel`'s constants, as folly and Facebook use them; longer waits are served too late to matter. |
+//! | a queue's `ageing` | 50 ms | A background request is a critical one after 200 ms: it waits, and not for ever. |
+//! | a refusal keeps lower classes out for | 100 ms | Several answers of a service worth limiting, and `CoDel`'s interval. |
+//! | [`priority`](crate::Priority) | `Normal` | Two classes above for what must not be lost, two below for what may be. |
+//! | an endpoint is no evidence for its region's limit after | 2 drops in a row | Its third says no more about the region than the first two did. |
 //! | weight | 1 | Kubernetes' Gateway API. 0 is "never", on every path. |
 //! | rank | 0 | All regions serve; a rank is a decision to keep one in reserve. |
 //! | [`slow_start`](crate::table::Knobs::slow_start) | off | As Envoy. What a cold endpoint can take is known to its owner only. Where it is on: from 10% of the weight in a line, Envoy's `min_weight_percent` and aggression 1. |

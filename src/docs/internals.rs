@@ -20,7 +20,8 @@
 //! # The way of a request through the layers
 //! The same steps, carried out by one service and one future (`layer/`):
 //!
-//! 1. `call` pins, describes, routes, chooses a candidate and counts the request in flight there. All that is known of the
+//! 1. `call` pins, describes, routes, passes the route's limit, chooses a candidate and counts the request in flight there,
+//!    if the region's limit and the endpoint's let it in; else the next candidate is asked, with the same request. All that is known of the
 //!    request is then in a *pass*: the pin, the digest of the request by place, the draws, the deadline. It is the only
 //!    guard, it is moved and never cloned, and dropping it gives back whatever it counts, so that a future may be
 //!    dropped, or unwind, anywhere.
@@ -58,6 +59,9 @@
 //!   vetoes until the view is in place, so a slow rebuild never covers a newer one.
 //! - Counts in flight are relaxed: they publish nothing but themselves.
 //!
+//! - A limit and what it bounds are one word: its changes have one order, and with it everything that follows from them. Who
+//!   wants to wait sets a bit in it under the queue's lock and tries again; who ends sees the bit and takes the lock.
+//!
 //! # Who may rebuild a view
 //! Publish and evacuate rebuild in the caller. Warm-up and the end of an evacuation come by time alone; the first request
 //! after that moment rebuilds the one view, at most ten times a second for each cluster and snapshot. Nobody waits for it:
@@ -76,6 +80,10 @@
 //! | patience | `state/patience.rs` | descent on the loss of a quantile; Ma, Muthukrishnan, Sandler 2013 |
 //! | Maglev | `table/maglev.rs` | Eisenbud et al., NSDI 2016; weights as Envoy's `maglev_lb.cc` |
 //! | bounded load | `decide/endpoint.rs` | Mirrokni, Thorup, Zadimoghaddam 2017 |
+//! | limits in one word | `state/permits.rs` | ours; the race it excludes is Netflix/concurrency-limits#234 |
+//! | queue | `state/line.rs`, `state/codel.rs` | `CoDel` (Nichols and Jacobson 2012, RFC 8289) a lane each as `fq_codel` (RFC 8290); adaptive LIFO, Maurer 2015 |
+//! | lowest class first | `state/gate.rs` | DAGOR's level: Zhou et al., SoCC 2018 |
+//! | AIMD, Vegas, Gradient2 | `state/limit/` | Netflix/concurrency-limits; Chiu and Jain 1989; Brakmo and Peterson 1995 |
 //! | slow start | `table/policy.rs` | Envoy's load balancer |
 //! | precedence | `table/matching.rs` | Kubernetes' Gateway API, made total |
 //!

@@ -2,7 +2,7 @@
 //!
 //! **Not ours:** TLS, HTTP parsing, compression, authentication, requests a second for each user, rewriting.
 //!
-//! **Not yet:** concurrency limits; retries and hedges; health, outlier detection and capacity. Until health exists every
+//! **Not yet:** retries and hedges; health, outlier detection and capacity. Until health exists every
 //! endpoint counts as healthy, whatever its outcomes, and a region's declared [`Capacity`](crate::table::Capacity) is kept in
 //! the table but read by no decision; and an endpoint that only fails has no response time, so
 //! [`PeakEwma`](crate::Pick::PeakEwma) finds it free. Whether a request is idempotent, and copies of it, are asked for by
@@ -17,6 +17,14 @@
 //! - A body of the request that breaks off is an error of the HTTP client, and so a failure of the endpoint. A server that
 //!   knows better drops the future, as the edge proxy does (`examples/edge_proxy/edge/proxy.rs`); but who leaves later than
 //!   the endpoint's 99th percentile is taken for a timeout of the endpoint, however long it was the upload that took.
+//! - A limit is one process's: fifty processes with `Limit::fixed(100)` are five thousand. The adaptive one finds its part
+//!   among others by itself; with very many callers, each is left at its least, which is 1.
+//! - A limit's queue is entered when the future is first polled, and costs allocations; so does its timer.
+//! - An endpoint's limit has no queue and no algorithm: its candidates go elsewhere.
+//! - Over its life a limiter knows 32 names of partitions, 16 at once; later names have no guarantee.
+//! - Without a queue, refusing the lowest class first is exact once somebody was refused: the request that finds everything in
+//!   use for the first time is refused whatever its class.
+//! - About two million requests can be counted in flight at one place; the next is refused.
 //! - A future that was called and never polled counts as in flight until it is dropped, and so does a body that is never polled.
 //! - A request that waits for an endpoint's service to become ready notices an evacuation when it is next polled: when
 //!   that service is ready, or at its deadline. It is never sent there.

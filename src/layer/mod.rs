@@ -1,13 +1,14 @@
 //! SHELL: the only code that knows tower, time or tasks. It carries decisions out.
 //!
 //! ```text
-//! R --route--> Routed<R> --failover--> leaf --> your service
+//! R --route--> Routed<R> --limit--> Routed<R> --failover--> leaf --> your service
 //! ```
 //!
 //! | stage | does | never does |
 //! |---|---|---|
 //! | [`route`](crate::Traffic::route) | pins one table, matches the route, draws the cluster, enforces the deadline to the head | look at health, wait |
-//! | [`failover`](crate::Traffic::failover) | picks region and endpoint, drives the endpoint's service ready, then hands the request over; asks another endpoint when one cannot take it; records how it went | copy a request |
+//! | [`limit`](crate::Traffic::limit) | admits or refuses at the route's limit, or waits in its queue | choose a target |
+//! | [`failover`](crate::Traffic::failover) | picks region and endpoint, admits at their limits as part of the pick, drives the endpoint's service ready, then hands the request over; asks another endpoint when one cannot take it; records how it went | copy a request |
 //! | leaf | gives the service of an endpoint and directs the request to it: [`Origin`], [`PerEndpoint`], [`Passthrough`] | decide |
 //!
 //! Most want all of it at once: [`Traffic::http`](crate::Traffic::http), or [`Traffic::layers`](crate::Traffic::layers) for any other protocol or leaf. That is **one
@@ -75,12 +76,13 @@
 //!
 //! ```
 //! use contraflow::{Facts, Plain, Traffic};
+//! use contraflow::Limit;
 //! use std::time::Duration;
 //! # use tower::{ServiceExt, service_fn};
 //! # #[derive(Clone)] struct Query;
 //! # let db = service_fn(|_: Query| async { Ok::<u32, std::io::Error>(7) });
 //!
-//! let traffic = Traffic::single("db", |route| route.deadline(Duration::from_secs(1)))?;
+//! let traffic = Traffic::single("db", |route| route.deadline(Duration::from_secs(1)).limit(Limit::adaptive()))?;
 //! let db = traffic.layers(Plain::new(|_: &Query| Facts::path("query"))).passthrough(db);
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
 //! # assert_eq!(runtime.block_on(db.oneshot(Query))?, 7);
@@ -100,6 +102,7 @@
 //!
 //! let api = ServiceBuilder::new()
 //!     .layer(traffic.route(Http))
+//!     .layer(traffic.limit())
 //!     .layer(traffic.failover())
 //!     .layer(Origin::new())
 //!     .service(client);

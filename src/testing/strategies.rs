@@ -1,9 +1,10 @@
 //! Tables and requests for property tests, drawn so that they meet: few hosts, few segments, few values.
 
 use crate::entropy::{Entropy, below};
+use crate::protocol::Priority;
 use crate::table::{
-    ClusterSpec, FieldMatch, KeySource, Knobs, Maglev, Match, PathMatch, Pick, Scope, SlowStart, Sticky, Table,
-    TableSpec, TargetSpec, ValueMatch,
+    Aimd, Algorithm, ClusterSpec, FieldMatch, Gradient2, KeySource, Knobs, Limit, Maglev, Match, PathMatch, Pick,
+    PriorityRule, Queue, Scope, SlowStart, Sticky, Table, TableSpec, TargetSpec, ValueMatch, Vegas,
 };
 use crate::unit::Ratio;
 use http::{HeaderName, HeaderValue, Method, Request};
@@ -37,6 +38,9 @@ pub fn specs() -> impl Strategy<Value = TableSpec> {
                 built.matches = route.matches;
                 built.sticky = route.sticky;
                 built.knobs = route.knobs;
+                built.limit = route.limit;
+                built.priority = route.priority;
+                built.priorities = route.priorities;
                 for (cluster, weight) in route.split {
                     built.reweight(&format!("cluster-{}", cluster % clusters), weight);
                 }
@@ -62,6 +66,7 @@ pub fn shuffled(spec: &TableSpec, seed: u64) -> TableSpec {
             shuffle(&mut region.endpoints, &entropy);
         }
         shuffle(&mut cluster.regions, &entropy);
+        cluster.limit.iter_mut().for_each(|limit| shuffle_limit(limit, &entropy));
     }
     for route in &mut spec.routes {
         for matching in &mut route.matches {
@@ -70,10 +75,17 @@ pub fn shuffled(spec: &TableSpec, seed: u64) -> TableSpec {
         }
         shuffle(&mut route.matches, &entropy);
         shuffle(&mut route.split, &entropy);
+        shuffle(&mut route.priorities, &entropy);
+        route.limit.iter_mut().for_each(|limit| shuffle_limit(limit, &entropy));
     }
     shuffle(&mut spec.clusters, &entropy);
     shuffle(&mut spec.routes, &entropy);
     spec
+}
+
+fn shuffle_limit(limit: &mut Limit, entropy: &Entropy) {
+    limit.partitions.iter_mut().for_each(|one| shuffle(&mut one.when, entropy));
+    shuffle(&mut limit.partitions, entropy);
 }
 
 /// Fisher and Yates.
@@ -152,17 +164,46 @@ pub fn pick() -> impl Strategy<Value = Pick> {
     ]
 }
 
+/// Limits of every kind, none of which a few requests reach.
+pub fn limit() -> impl Strategy<Value = Limit> {
+    let number = 1000u32..2000;
+    let algorithm = number.prop_flat_map(|number| {
+        prop_oneof![
+            Just(Limit::fixed(number)),
+            Just(Limit::adaptive()),
+            Just(Limit::of(Algorithm::Aimd(Aimd { initial: number, max: 3000, ..Aimd::by(Duration::from_secs(1)) }))),
+            Just(Limit::of(Algorithm::Vegas(Vegas { initial: number, max: 3000, ..Vegas::default() }))),
+            Just(Limit::of(Algorithm::Gradient2(Gradient2 { initial: number, max: 3000, ..Gradient2::default() }))),
+        ]
+    });
+    (algorithm, option::weighted(0.3, 1u32..100), 0u8..3, any::<bool>()).prop_map(
+        |(limit, queue, partitions, is_dark)| {
+            let mut limit = Limit { queue: queue.map(Queue::of), is_dark, ..limit };
+            for (name, path) in [("one", "/a"), ("two", "/b/c")].into_iter().take(partitions.into()) {
+                let when = [Match::new().path_prefix(path), Match::new().header("x-a", name)];
+                limit = limit.partition(name, Ratio::percent(40), when);
+            }
+            limit
+        },
+    )
+}
+
 /// Weights, zero among them, small and huge.
 pub fn weight() -> impl Strategy<Value = u32> {
     prop_oneof![2 => Just(0), 6 => 1u32..10, 2 => 1u32..1000, 1 => Just(u32::MAX)]
 }
 
 #[derive(Clone, Debug)]
-struct Regions(Vec<(u32, u32, Vec<u32>)>, Option<SlowStart>);
+struct Regions {
+    regions: Vec<(u32, u32, Vec<u32>)>,
+    slow_start: Option<SlowStart>,
+    limit: Option<Limit>,
+    endpoint_limit: Option<u32>,
+}
 
 impl Regions {
     fn describe(self, mut cluster: ClusterSpec) -> ClusterSpec {
-        for (place, (rank, weight, endpoints)) in self.0.into_iter().enumerate() {
+        for (place, (rank, weight, endpoints)) in self.regions.into_iter().enumerate() {
             cluster = cluster.region(format!("region-{place}"), |mut region| {
                 region = region.rank(rank).weight(weight);
                 for (place, weight) in endpoints.into_iter().enumerate() {
@@ -173,7 +214,12 @@ impl Regions {
                 region
             });
         }
-        cluster.knobs.slow_start = self.1;
+        // The first region has a limit of its own.
+        let own = self.limit.clone().map(|limit| Limit { partitions: Vec::new(), ..limit });
+        cluster.regions[0].limit = own.filter(|_| self.endpoint_limit.is_some());
+        cluster.knobs.slow_start = self.slow_start;
+        cluster.limit = self.limit;
+        cluster.endpoint_limit = self.endpoint_limit;
         cluster
     }
 }
@@ -181,8 +227,10 @@ impl Regions {
 fn cluster() -> impl Strategy<Value = Regions> {
     let slow_start = (1u64..120, 0u8..100)
         .prop_map(|(seconds, percent)| SlowStart::over(Duration::from_secs(seconds)).floor(Ratio::percent(percent)));
-    (vec((0u32..3, weight(), vec(weight(), 1..7)), 1..4), option::weighted(0.3, slow_start))
-        .prop_map(|(regions, slow_start)| Regions(regions, slow_start))
+    let limits = (option::weighted(0.3, limit()), option::weighted(0.2, 1000u32..2000));
+    (vec((0u32..3, weight(), vec(weight(), 1..7)), 1..4), option::weighted(0.3, slow_start), limits).prop_map(
+        |(regions, slow_start, (limit, endpoint_limit))| Regions { regions, slow_start, limit, endpoint_limit },
+    )
 }
 
 #[derive(Clone, Debug)]
@@ -191,6 +239,9 @@ struct Route {
     split: Vec<(usize, u32)>,
     sticky: Option<Sticky>,
     knobs: Knobs,
+    limit: Option<Limit>,
+    priority: Option<Priority>,
+    priorities: Vec<PriorityRule>,
 }
 
 fn route() -> impl Strategy<Value = Route> {
@@ -202,9 +253,18 @@ fn route() -> impl Strategy<Value = Route> {
     let scope = select(vec![Scope::Cluster, Scope::Region, Scope::Endpoint]);
     let sticky = (vec(source, 1..3), scope).prop_map(|(sources, scope)| Sticky { sources, scope });
     let split = vec((any::<prop::sample::Index>().prop_map(|index| index.index(64)), weight()), 1..4);
-    (vec(matches(), 1..4), split, option::of(sticky), option::of(pick())).prop_map(|(matches, split, sticky, pick)| {
-        Route { matches, split, sticky, knobs: Knobs { pick, ..Knobs::default() } }
-    })
+    let priority = || select(&Priority::ALL[..]);
+    let rules = btree_map(select(&VALUES[..]), priority(), 0..3).prop_map(|rules| {
+        let rule = |(value, priority)| PriorityRule { when: Match::new().header("x-b", value), priority };
+        rules.into_iter().map(rule).collect()
+    });
+    let limits = (option::weighted(0.2, limit()), option::weighted(0.3, priority()), rules);
+    (vec(matches(), 1..4), split, option::of(sticky), option::of(pick()), limits).prop_map(
+        |(matches, split, sticky, pick, (limit, priority, priorities))| {
+            let knobs = Knobs { pick, ..Knobs::default() };
+            Route { matches, split, sticky, knobs, limit, priority, priorities }
+        },
+    )
 }
 
 /// Mends what chance made unsound: zero sums get a weight, matches that are equal or covered go.
