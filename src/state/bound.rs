@@ -187,7 +187,7 @@ impl Bound {
         let mode = self.mode();
         if !mode.has(Mode::DARK.0 | Mode::PARTITIONED.0) && self.hot.gate.is_open() {
             let is_sampled = mode.has(Mode::LEARNS.0);
-            if let Ok(in_flight) = self.hot.permits.try_begin(is_sampled) {
+            if let Some(in_flight) = self.try_begin(is_sampled) {
                 return Ok(Admission { in_flight, slot: None, is_sampled });
             }
         }
@@ -206,7 +206,7 @@ impl Bound {
         let (rank, is_promised) = control.rank(asker, slot);
         let reason = if self.hot.gate.keeps_out(rank, now).is_some() {
             if slot.is_some() { Reason::Partition } else { Reason::Priority }
-        } else if let Ok(in_flight) = self.hot.permits.try_begin(is_sampled) {
+        } else if let Some(in_flight) = self.try_begin(is_sampled) {
             return Ok(self.seated(control, in_flight, slot, is_sampled));
         } else if slot.is_some() && !is_promised {
             Reason::Partition
@@ -220,6 +220,20 @@ impl Bound {
             return Ok(self.seated(control, in_flight, slot, is_sampled));
         }
         Err(Refused { reason, may_wait: mode.has(Mode::QUEUES.0) })
+    }
+
+    /// A place, if there is one that nobody waits for.
+    #[inline]
+    fn try_begin(&self, is_sampled: bool) -> Option<InFlight> {
+        match self.hot.permits.try_begin(is_sampled) {
+            Ok(in_flight) => Some(in_flight),
+            Err(full) => {
+                if full.has_ended {
+                    self.let_in();
+                }
+                None
+            }
+        }
     }
 
     /// Who asks for a partition's part, where the limit has partitions.
