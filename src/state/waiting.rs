@@ -204,11 +204,18 @@ impl Bound {
 
 impl Seat {
     /// Ends the waiting of a request that was taken out of the line: whoever took it out ends it, and nobody else.
+    ///
+    /// One that has given up meanwhile has left, and is not told a second time. It cannot have been given a place: that is
+    /// done under the line's lock, which it takes before it leaves.
     fn end(&self, end: WaitEnd) -> Waker {
-        match mem::replace(&mut *self.state.lock(), SeatState::Ended(end)) {
-            SeatState::Waiting(waker) => waker,
-            SeatState::Ended(_) | SeatState::Left => Waker::noop().clone(),
+        let mut state = self.state.lock();
+        if let SeatState::Waiting(waker) = &mut *state {
+            let waker = mem::replace(waker, Waker::noop().clone());
+            *state = SeatState::Ended(end);
+            return waker;
         }
+        debug_assert!(!matches!(end, WaitEnd::Served(_)), "a place for somebody who has left is lost");
+        Waker::noop().clone()
     }
 }
 
