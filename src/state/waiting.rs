@@ -131,10 +131,12 @@ impl BoundRef {
         }
         drop(waiters);
         let pushed = pushed.map_err(|_| Reason::Queue)?;
+        // Before anybody is woken: a waker that panics leaves no seat behind that nobody sits in.
+        let waiting = Waiting { ticket: pushed.ticket, seat, until, bound: self };
         if let Some(ousted) = pushed.ousted {
             ousted.payload.end(WaitEnd::Refused).wake();
         }
-        Ok(Entered::Waits(Waiting { ticket: pushed.ticket, seat, until, bound: self }))
+        Ok(Entered::Waits(waiting))
     }
 }
 
@@ -230,7 +232,10 @@ impl Waiting {
         let mut state = self.seat.state.lock();
         match &mut *state {
             SeatState::Waiting(known) => {
-                known.clone_from(waker);
+                let old = (!known.will_wake(waker)).then(|| mem::replace(known, waker.clone()));
+                // After the lock is free: a waker may be the last to hold a task, which may have a place in this queue.
+                drop(state);
+                drop(old);
                 Poll::Pending
             }
             SeatState::Ended(end) => {
