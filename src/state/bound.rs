@@ -162,22 +162,27 @@ impl Bound {
     /// Puts a limit in force, or none; the slots of its partitions, by place. What is in flight stays, and what was learned.
     pub(crate) fn apply(&self, limit: Option<&Limit>, clock: &Clock, seed: u64) -> Box<[Slot]> {
         let Some(limit) = limit else {
-            if self.control.get().is_some() {
-                self.hot.mode.store(0, Ordering::Relaxed);
-                self.set_limit(None);
+            if let Some(control) = self.control() {
+                let is_queued = control.learning.pause(|| {
+                    self.hot.mode.store(0, Ordering::Relaxed);
+                    self.hot.permits.set_limit(None)
+                });
+                self.let_in_if(is_queued);
             }
             return Box::default();
         };
         let control = self.control.get_or_init(|| Box::new(Control::new(clock.clone())));
         let slots = control.partitions.adopt(&limit.partitions);
-        let number = control.learning.run(&limit.algorithm, seed);
         if let Some(queue) = &limit.queue {
             control.waiters.configure(queue);
         }
-        control.partitions.resize(number);
-        // Relaxed: a request that reads the old mode is one that came before.
-        self.hot.mode.store(Mode::of(limit).0, Ordering::Relaxed);
-        self.set_limit(Some(number));
+        let is_queued = control.learning.run(&limit.algorithm, seed, |number| {
+            control.partitions.resize(number);
+            // Relaxed: a request that reads the old mode is one that came before.
+            self.hot.mode.store(Mode::of(limit).0, Ordering::Relaxed);
+            self.hot.permits.set_limit(Some(number))
+        });
+        self.let_in_if(is_queued);
         slots
     }
 
@@ -298,14 +303,16 @@ impl Bound {
 
     #[inline(never)]
     fn learn(&self, sample: &Sample) {
-        // An older sample may come when there is no limit any more, or one that does not learn.
-        if let Some(control) = self.control.get().filter(|_| self.mode().has(Mode::LEARNS.0))
-            && let Some(limit) = control.learning.observe(sample)
-            && self.hot.permits.limit() != Some(limit)
-        {
+        let Some(control) = self.control().filter(|_| self.learns()) else { return };
+        let is_queued = control.learning.observe(sample, |limit| {
+            // An older sample may come when there is no limit any more, or one that does not learn.
+            if !self.learns() || self.hot.permits.limit() == Some(limit) {
+                return false;
+            }
             control.partitions.resize(limit);
-            self.set_limit(Some(limit));
-        }
+            self.hot.permits.set_limit(Some(limit))
+        });
+        self.let_in_if(is_queued == Some(true));
     }
 
     /// Gives back what a request held.
@@ -321,8 +328,9 @@ impl Bound {
         }
     }
 
-    fn set_limit(&self, limit: Option<u32>) {
-        if self.hot.permits.set_limit(limit) {
+    /// With no lock held: whoever is let in is woken.
+    fn let_in_if(&self, is_queued: bool) {
+        if is_queued {
             self.let_in();
         }
     }
