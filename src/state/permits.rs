@@ -64,7 +64,7 @@ fn in_flight(word: u64) -> InFlight {
     InFlight { open: open(word) as u32, waiting: (word >> BITS & MASK) as u32 }
 }
 
-// Relaxed, everywhere: the word stands alone and publishes nothing else. All its changes have one order, so that no count is
+// Relaxed, but where somebody queues: the word stands alone and publishes nothing else. All its changes have one order, so that no count is
 // lost, a check and its count are one, and who ends after somebody has queued sees that. What a waiter is given goes through
 // the queue's lock.
 impl Permits {
@@ -152,7 +152,9 @@ impl Permits {
     /// Says whether anybody stands in the queue. To be called by whoever holds the queue's lock.
     pub(crate) fn set_queued(&self, is_queued: bool) {
         if is_queued {
-            self.0.fetch_or(QUEUED, Ordering::Relaxed);
+            // Release pairs with the fence in `let_in`: whoever finds the bit finds the queue, also on a place that had no
+            // limit when it began.
+            self.0.fetch_or(QUEUED, Ordering::Release);
         } else {
             self.0.fetch_and(!QUEUED, Ordering::Relaxed);
         }

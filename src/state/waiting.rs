@@ -17,7 +17,7 @@ use super::region::RegionState;
 use super::route::RouteState;
 use crate::error::Reason;
 use crate::protocol::Priority;
-use crate::sync::{Arc, Meeting, Ordering};
+use crate::sync::{Arc, Meeting, Ordering, fence};
 use crate::table::Queue;
 use crate::time::Instant;
 use std::mem;
@@ -144,6 +144,8 @@ impl Bound {
     /// There may be room: lets in who is next, for as long as there is.
     #[cold]
     pub(super) fn let_in(&self) {
+        // Pairs with `set_queued`: all changes of the word are in one chain with the one that said that somebody queues.
+        fence(Ordering::Acquire);
         if let Some(control) = self.control() {
             while self.let_one_in(control) {}
         }
