@@ -164,8 +164,11 @@ impl Bound {
         let Some(limit) = limit else {
             if let Some(control) = self.control() {
                 let is_queued = control.learning.pause(|| {
-                    self.hot.mode.store(0, Ordering::Relaxed);
-                    self.hot.permits.set_limit(None)
+                    let is_queued = self.hot.permits.set_limit(None);
+                    // Release, and after the limit: whoever finds no queue any more finds no limit either. It pairs with
+                    // the fence in `BoundRef::enter`.
+                    self.hot.mode.store(0, Ordering::Release);
+                    is_queued
                 });
                 self.let_in_if(is_queued);
             }
@@ -178,7 +181,8 @@ impl Bound {
         }
         let is_queued = control.learning.run(&limit.algorithm, seed, |number| {
             control.partitions.resize(number);
-            // Relaxed: a request that reads the old mode is one that came before.
+            // Before the limit, which nobody is to be refused by if it is dark. Relaxed: a request that reads the old mode
+            // is one that came before.
             self.hot.mode.store(Mode::of(limit).0, Ordering::Relaxed);
             self.hot.permits.set_limit(Some(number))
         });

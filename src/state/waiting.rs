@@ -104,17 +104,26 @@ impl BoundRef {
         }
     }
 
-    /// Stands in the queue from now on, unless there is room.
+    /// Stands in the queue from now on, unless there is room. Where a table has removed the queue since the request was
+    /// refused, it asks once more: the limit may be gone as well.
     ///
     /// # Errors
-    /// When the queue is full, or there is none any more.
+    /// When the queue is full, or there is none any more and no room either.
     pub(crate) fn enter(self, asker: Asker, now: Instant, deadline: Instant, waker: &Waker) -> Result<Entered, Reason> {
         let bound = self.bound();
+        let afresh = || {
+            // Pairs with the store in `Bound::apply`.
+            fence(Ordering::Acquire);
+            bound.admit(asker, now).map(Entered::Admitted).map_err(|refused| refused.reason)
+        };
         let Some((control, slot)) = bound.control().map(|control| (control, bound.slot(asker))) else {
-            return Err(Reason::Limit);
+            return afresh();
         };
         let mut waiters = control.waiters.0.lock();
-        let Some(line) = waiters.as_mut().filter(|_| bound.queues()) else { return Err(Reason::Limit) };
+        let Some(line) = waiters.as_mut().filter(|_| bound.queues()) else {
+            drop(waiters);
+            return afresh();
+        };
         bound.permits().set_queued(true);
         let is_sampled = bound.learns();
         if line.is_empty()
