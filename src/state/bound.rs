@@ -391,6 +391,11 @@ impl Bound {
         self.mode().has(Mode::QUEUES.0)
     }
 
+    /// Whether nobody is refused now.
+    pub(super) fn is_dark(&self) -> bool {
+        self.mode().has(Mode::DARK.0)
+    }
+
     /// Whether answers are samples now.
     pub(super) fn learns(&self) -> bool {
         self.mode().has(Mode::LEARNS.0)

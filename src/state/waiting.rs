@@ -175,7 +175,12 @@ impl Bound {
             return true;
         }
         let is_sampled = self.learns();
-        let Ok(in_flight) = self.permits().try_begin_queued(is_sampled) else { return false };
+        let begun = match self.permits().try_begin_queued(is_sampled) {
+            // It came to stand here before a table took the limit into the dark, where nobody is refused.
+            Err(_) if self.is_dark() => self.permits().begin(is_sampled),
+            begun => begun,
+        };
+        let Ok(in_flight) = begun else { return false };
         let promised = |_: Priority, partition: u8| {
             partition.checked_sub(1).is_some_and(|slot| control.partitions.is_promised(slot))
         };
