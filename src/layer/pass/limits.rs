@@ -98,6 +98,13 @@ impl Pass {
         }
     }
 
+    /// Another took it; where a limit refused it first, that counts.
+    pub(crate) fn count_turned(&self, turned: Option<Turned>) {
+        if let Some(turned) = turned {
+            self.count(&turned);
+        }
+    }
+
     #[cold]
     pub(super) fn rejected_by_region(&self, region: u32, reason: Reason) -> Rejected {
         let name = self.pin.table().cluster_at(self.digest.cluster).regions()[region as usize].name();
