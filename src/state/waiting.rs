@@ -207,6 +207,14 @@ impl Bound {
         true
     }
 
+    /// Somebody left the queue before it was their turn.
+    pub(crate) fn count_as_left(&self) {
+        if let Some(control) = self.control() {
+            // Relaxed: a figure that is shown.
+            control.refusals.left.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Everybody who waits has to leave.
     pub(crate) fn expel(&self) {
         let Some(control) = self.control() else { return };
@@ -259,7 +267,7 @@ impl Waiting {
                 *state = SeatState::Left;
                 drop(state);
                 if matches!(end, WaitEnd::Expelled) {
-                    self.count_as_left();
+                    self.bound.bound().count_as_left();
                 }
                 Poll::Ready(end)
             }
@@ -288,13 +296,6 @@ impl Waiting {
             bound.permits().set_queued(false);
         }
     }
-
-    fn count_as_left(&self) {
-        if let Some(control) = self.bound.bound().control() {
-            // Relaxed: a figure that is shown.
-            control.refusals.left.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Drop for Waiting {
@@ -303,7 +304,7 @@ impl Drop for Waiting {
             return;
         }
         self.leave_line();
-        self.count_as_left();
+        self.bound.bound().count_as_left();
         let state = mem::replace(&mut *self.seat.state.lock(), SeatState::Left);
         if let SeatState::Ended(WaitEnd::Served(admission)) = state {
             // Not wanted any more: it goes on to the next.
