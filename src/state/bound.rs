@@ -491,3 +491,6 @@ pub struct PartitionStatus {
     /// How many it is promised.
     pub guarantee: u32,
 }
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

@@ -97,3 +97,9 @@ impl Learning {
         Some(self.average.load(Ordering::Relaxed)).filter(|average| *average > 0).map(Duration::from_nanos)
     }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

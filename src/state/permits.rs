@@ -188,3 +188,9 @@ impl Permits {
 fn step(waits: bool) -> u64 {
     if waits { OPEN + WAITING } else { OPEN }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

@@ -312,3 +312,9 @@ impl Drop for Waiting {
         }
     }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;
