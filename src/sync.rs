@@ -4,9 +4,9 @@
 //! change in one place (`arc-swap` had memory-safety fixes up to 1.9.5; older versions are refused by `Cargo.toml`).
 
 #[cfg(contraflow_loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 #[cfg(not(contraflow_loom))]
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 pub(crate) use std::sync::{Arc, OnceLock};
 

@@ -25,6 +25,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
+use std::thread;
 use std::time::Duration;
 
 /// See the module's words.
@@ -273,10 +274,10 @@ impl Pass {
             Verdict::AtEnd => Outcome::Ignore,
         };
         let took = now.since(self.began);
+        self.step = Step::Answered;
         self.state().judge(outcome, took, now);
         self.sample(verdict.into(), took, now);
         self.end();
-        self.step = Step::Answered;
         self.tell_outcome(outcome, now);
     }
 
@@ -371,7 +372,8 @@ impl Pass {
             let by_deadline = self.began < self.deadline && now >= self.deadline;
             let waited = now.since(self.began);
             outcome = self.state().abandon(waited, by_deadline, now);
-            if outcome == Outcome::Failure && !self.is_blamed_alone() {
+            // While a panic unwinds, another out of an algorithm would abort the process.
+            if outcome == Outcome::Failure && !self.is_blamed_alone() && !thread::panicking() {
                 self.sample(Signal::Dropped, waited, now);
             }
         }
@@ -389,13 +391,24 @@ fn told(pin: &Pinned, rejected: Rejected) -> Rejected {
 impl Drop for Pass {
     #[inline]
     fn drop(&mut self) {
-        match self.step {
+        let rest = Rest(self);
+        match rest.0.step {
             Step::Routed | Step::Answered => {}
-            Step::Placed => self.leave(),
-            Step::Sent | Step::Awaited => self.abandon(),
+            Step::Placed => rest.0.leave(),
+            Step::Sent | Step::Awaited => rest.0.abandon(),
         }
-        if let Some(of_route) = self.of_route {
-            self.route_limit().0.state.bound.release(of_route.before_head());
+    }
+}
+
+/// What a pass that is dropped has left, given back whatever happens: an algorithm or an observer may panic, here or before.
+struct Rest<'p>(&'p mut Pass);
+
+impl Drop for Rest<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.end();
+        if let Some(of_route) = self.0.of_route.take() {
+            self.0.route_limit().0.state.bound.release(of_route.before_head());
         }
     }
 }

@@ -162,22 +162,31 @@ impl Bound {
     /// Puts a limit in force, or none; the slots of its partitions, by place. What is in flight stays, and what was learned.
     pub(crate) fn apply(&self, limit: Option<&Limit>, clock: &Clock, seed: u64) -> Box<[Slot]> {
         let Some(limit) = limit else {
-            if self.control.get().is_some() {
-                self.hot.mode.store(0, Ordering::Relaxed);
-                self.set_limit(None);
+            if let Some(control) = self.control() {
+                let is_queued = control.learning.pause(|| {
+                    let is_queued = self.hot.permits.set_limit(None);
+                    // Release, and after the limit: whoever finds no queue any more finds no limit either. It pairs with
+                    // the fence in `BoundRef::enter`.
+                    self.hot.mode.store(0, Ordering::Release);
+                    is_queued
+                });
+                self.let_in_if(is_queued);
             }
             return Box::default();
         };
         let control = self.control.get_or_init(|| Box::new(Control::new(clock.clone())));
         let slots = control.partitions.adopt(&limit.partitions);
-        let number = control.learning.run(&limit.algorithm, seed);
         if let Some(queue) = &limit.queue {
             control.waiters.configure(queue);
         }
-        control.partitions.resize(number);
-        // Relaxed: a request that reads the old mode is one that came before.
-        self.hot.mode.store(Mode::of(limit).0, Ordering::Relaxed);
-        self.set_limit(Some(number));
+        let is_queued = control.learning.run(&limit.algorithm, seed, |number| {
+            control.partitions.resize(number);
+            // Before the limit, which nobody is to be refused by if it is dark. Relaxed: a request that reads the old mode
+            // is one that came before.
+            self.hot.mode.store(Mode::of(limit).0, Ordering::Relaxed);
+            self.hot.permits.set_limit(Some(number))
+        });
+        self.let_in_if(is_queued);
         slots
     }
 
@@ -187,7 +196,7 @@ impl Bound {
         let mode = self.mode();
         if !mode.has(Mode::DARK.0 | Mode::PARTITIONED.0) && self.hot.gate.is_open() {
             let is_sampled = mode.has(Mode::LEARNS.0);
-            if let Ok(in_flight) = self.hot.permits.try_begin(is_sampled) {
+            if let Some(in_flight) = self.try_begin(is_sampled) {
                 return Ok(Admission { in_flight, slot: None, is_sampled });
             }
         }
@@ -206,7 +215,7 @@ impl Bound {
         let (rank, is_promised) = control.rank(asker, slot);
         let reason = if self.hot.gate.keeps_out(rank, now).is_some() {
             if slot.is_some() { Reason::Partition } else { Reason::Priority }
-        } else if let Ok(in_flight) = self.hot.permits.try_begin(is_sampled) {
+        } else if let Some(in_flight) = self.try_begin(is_sampled) {
             return Ok(self.seated(control, in_flight, slot, is_sampled));
         } else if slot.is_some() && !is_promised {
             Reason::Partition
@@ -220,6 +229,20 @@ impl Bound {
             return Ok(self.seated(control, in_flight, slot, is_sampled));
         }
         Err(Refused { reason, may_wait: mode.has(Mode::QUEUES.0) })
+    }
+
+    /// A place, if there is one that nobody waits for.
+    #[inline]
+    fn try_begin(&self, is_sampled: bool) -> Option<InFlight> {
+        match self.hot.permits.try_begin(is_sampled) {
+            Ok(in_flight) => Some(in_flight),
+            Err(full) => {
+                if full.has_ended {
+                    self.let_in();
+                }
+                None
+            }
+        }
     }
 
     /// Who asks for a partition's part, where the limit has partitions.
@@ -284,14 +307,16 @@ impl Bound {
 
     #[inline(never)]
     fn learn(&self, sample: &Sample) {
-        // An older sample may come when there is no limit any more, or one that does not learn.
-        if let Some(control) = self.control.get().filter(|_| self.mode().has(Mode::LEARNS.0))
-            && let Some(limit) = control.learning.observe(sample)
-            && self.hot.permits.limit() != Some(limit)
-        {
+        let Some(control) = self.control().filter(|_| self.learns()) else { return };
+        let is_queued = control.learning.observe(sample, |limit| {
+            // An older sample may come when there is no limit any more, or one that does not learn.
+            if !self.learns() || self.hot.permits.limit() == Some(limit) {
+                return false;
+            }
             control.partitions.resize(limit);
-            self.set_limit(Some(limit));
-        }
+            self.hot.permits.set_limit(Some(limit))
+        });
+        self.let_in_if(is_queued == Some(true));
     }
 
     /// Gives back what a request held.
@@ -307,8 +332,9 @@ impl Bound {
         }
     }
 
-    fn set_limit(&self, limit: Option<u32>) {
-        if self.hot.permits.set_limit(limit) {
+    /// With no lock held: whoever is let in is woken.
+    fn let_in_if(&self, is_queued: bool) {
+        if is_queued {
             self.let_in();
         }
     }
@@ -363,6 +389,11 @@ impl Bound {
     /// Whether who is refused may wait now.
     pub(super) fn queues(&self) -> bool {
         self.mode().has(Mode::QUEUES.0)
+    }
+
+    /// Whether nobody is refused now.
+    pub(super) fn is_dark(&self) -> bool {
+        self.mode().has(Mode::DARK.0)
     }
 
     /// Whether answers are samples now.
@@ -460,3 +491,6 @@ pub struct PartitionStatus {
     /// How many it is promised.
     pub guarantee: u32,
 }
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

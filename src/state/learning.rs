@@ -1,7 +1,7 @@
 //! The algorithm of one limiter: what it runs, and what it has learned.
 
 use super::limit::make;
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicU64, Meeting, Ordering};
 use crate::table::{Algorithm, Limit, LimitAlgorithm, Sample, Signal};
 use crate::time::nanos;
 use std::time::Duration;
@@ -11,7 +11,9 @@ const WEIGHT_SHIFT: u32 = 3;
 
 #[derive(Debug)]
 pub(crate) struct Learning {
-    running: Mutex<Option<Running>>,
+    /// Its lock is held, too, while a limit is put in force: one that was learned a moment ago never comes after one that a
+    /// table has set meanwhile, which nobody might correct.
+    running: Meeting<Option<Running>>,
     /// Drops that came while another sample was being taken.
     missed: AtomicU64,
     /// The average response time in nanoseconds, zero before the first.
@@ -32,12 +34,12 @@ impl Running {
 
 impl Learning {
     pub(crate) fn new() -> Self {
-        Learning { running: Mutex::new(None), missed: AtomicU64::new(0), average: AtomicU64::new(0) }
+        Learning { running: Meeting::new(None), missed: AtomicU64::new(0), average: AtomicU64::new(0) }
     }
 
-    /// Runs this from now on; the limit to begin with. What was learned is kept if only knobs differ; another algorithm
-    /// begins where the last one was.
-    pub(crate) fn run(&self, knobs: &Algorithm, seed: u64) -> u32 {
+    /// Runs this from now on, and puts the limit to begin with in force. What was learned is kept if only knobs differ;
+    /// another algorithm begins where the last one was.
+    pub(crate) fn run<T>(&self, knobs: &Algorithm, seed: u64, put: impl FnOnce(u32) -> T) -> T {
         let mut running = self.running.lock();
         let running = match running.take() {
             Some(known) if known.knobs == *knobs => running.insert(known),
@@ -52,11 +54,17 @@ impl Learning {
             }
             None => running.insert(Running { knobs: knobs.clone(), algorithm: make(knobs, None, seed) }),
         };
-        running.limit()
+        put(running.limit())
     }
 
-    /// Takes a sample; the limit that follows, if it was this thread's turn.
-    pub(crate) fn observe(&self, sample: &Sample) -> Option<u32> {
+    /// There is no limit from now on; what was learned is kept for when there is one again.
+    pub(crate) fn pause<T>(&self, put: impl FnOnce() -> T) -> T {
+        let _running = self.running.lock();
+        put()
+    }
+
+    /// Takes a sample and puts the limit that follows in force, if it was this thread's turn.
+    pub(crate) fn observe<T>(&self, sample: &Sample, put: impl FnOnce(u32) -> T) -> Option<T> {
         let Some(mut running) = self.running.try_lock() else {
             if sample.signal == Signal::Dropped {
                 // Relaxed, as below: a count that whoever comes next takes over.
@@ -74,7 +82,7 @@ impl Learning {
         if sample.signal == Signal::Success {
             self.take_average(nanos(sample.took));
         }
-        Some(running.limit())
+        Some(put(running.limit()))
     }
 
     /// Under the lock.
@@ -89,3 +97,9 @@ impl Learning {
         Some(self.average.load(Ordering::Relaxed)).filter(|average| *average > 0).map(Duration::from_nanos)
     }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

@@ -270,12 +270,6 @@ impl<T> Line<T> {
         Some(payload)
     }
 
-    /// What one who still waits is told by.
-    pub(crate) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut T> {
-        let lane = self.lanes.get_mut(usize::from(ticket.lane))?;
-        lane.waiting.get_mut(&ticket).map(|waiter| &mut waiter.payload)
-    }
-
     /// Everybody leaves, lane by lane.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Ticket, T)> + use<T> {
         self.deadlines.clear();

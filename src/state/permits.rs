@@ -41,7 +41,13 @@ pub(crate) struct InFlight {
 
 /// There is no room, or somebody came earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct Full {
+    /// A place was taken for a moment and given back, and somebody stands in the queue who may have missed it: they have to
+    /// be let in.
+    pub(crate) has_ended: bool,
+}
+
+const FULL: Full = Full { has_ended: false };
 
 #[inline]
 fn open(word: u64) -> u64 {
@@ -58,7 +64,7 @@ fn in_flight(word: u64) -> InFlight {
     InFlight { open: open(word) as u32, waiting: (word >> BITS & MASK) as u32 }
 }
 
-// Relaxed, everywhere: the word stands alone and publishes nothing else. All its changes have one order, so that no count is
+// Relaxed, but where somebody queues: the word stands alone and publishes nothing else. All its changes have one order, so that no count is
 // lost, a check and its count are one, and who ends after somebody has queued sees that. What a waiter is given goes through
 // the queue's lock.
 impl Permits {
@@ -93,7 +99,7 @@ impl Permits {
     fn begin_within(&self, mut word: u64, waits: bool, stops: u64) -> Result<InFlight, Full> {
         loop {
             if open(word) >= limit(word).min(MOST) || word & stops != 0 {
-                return Err(Full);
+                return Err(FULL);
             }
             let next = word + step(waits);
             match self.0.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed) {
@@ -104,7 +110,8 @@ impl Permits {
     }
 
     /// Without a limit there is nothing to check, and an addition never has to be tried again. Should a limit have come
-    /// meanwhile, it is taken back and tried properly; who looks in between sees one too many, never one too few.
+    /// meanwhile, it is taken back and tried properly. Who looks in between sees one too many, never one too few; so if
+    /// somebody stands in the queue by then, they may have found no room for no other reason.
     #[inline]
     fn begin_freely(&self, waits: bool) -> Result<InFlight, Full> {
         let before = self.0.fetch_add(step(waits), Ordering::Relaxed);
@@ -117,7 +124,8 @@ impl Permits {
     #[cold]
     fn take_back(&self, waits: bool) -> Result<InFlight, Full> {
         let before = self.0.fetch_sub(step(waits), Ordering::Relaxed);
-        self.begin_within(before - step(waits), waits, QUEUED)
+        let after = before - step(waits);
+        self.begin_within(after, waits, QUEUED).map_err(|_| Full { has_ended: after & QUEUED != 0 })
     }
 
     /// The head of an answer is there, of a request that counted as waiting for it.
@@ -144,7 +152,9 @@ impl Permits {
     /// Says whether anybody stands in the queue. To be called by whoever holds the queue's lock.
     pub(crate) fn set_queued(&self, is_queued: bool) {
         if is_queued {
-            self.0.fetch_or(QUEUED, Ordering::Relaxed);
+            // Release pairs with the fence in `let_in`: whoever finds the bit finds the queue, also on a place that had no
+            // limit when it began.
+            self.0.fetch_or(QUEUED, Ordering::Release);
         } else {
             self.0.fetch_and(!QUEUED, Ordering::Relaxed);
         }
@@ -170,7 +180,7 @@ impl Permits {
 
     /// Changes the word, and gives what it was before.
     fn change(&self, change: impl FnMut(u64) -> Option<u64>) -> Result<u64, Full> {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).map_err(|_| Full)
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).map_err(|_| FULL)
     }
 }
 
@@ -178,3 +188,9 @@ impl Permits {
 fn step(waits: bool) -> u64 {
     if waits { OPEN + WAITING } else { OPEN }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

@@ -17,7 +17,7 @@ use super::region::RegionState;
 use super::route::RouteState;
 use crate::error::Reason;
 use crate::protocol::Priority;
-use crate::sync::{Arc, Meeting, Ordering};
+use crate::sync::{Arc, Meeting, Ordering, fence};
 use crate::table::Queue;
 use crate::time::Instant;
 use std::mem;
@@ -104,17 +104,26 @@ impl BoundRef {
         }
     }
 
-    /// Stands in the queue from now on, unless there is room.
+    /// Stands in the queue from now on, unless there is room. Where a table has removed the queue since the request was
+    /// refused, it asks once more: the limit may be gone as well.
     ///
     /// # Errors
-    /// When the queue is full, or there is none any more.
+    /// When the queue is full, or there is none any more and no room either.
     pub(crate) fn enter(self, asker: Asker, now: Instant, deadline: Instant, waker: &Waker) -> Result<Entered, Reason> {
         let bound = self.bound();
+        let afresh = || {
+            // Pairs with the store in `Bound::apply`.
+            fence(Ordering::Acquire);
+            bound.admit(asker, now).map(Entered::Admitted).map_err(|refused| refused.reason)
+        };
         let Some((control, slot)) = bound.control().map(|control| (control, bound.slot(asker))) else {
-            return Err(Reason::Limit);
+            return afresh();
         };
         let mut waiters = control.waiters.0.lock();
-        let Some(line) = waiters.as_mut().filter(|_| bound.queues()) else { return Err(Reason::Limit) };
+        let Some(line) = waiters.as_mut().filter(|_| bound.queues()) else {
+            drop(waiters);
+            return afresh();
+        };
         bound.permits().set_queued(true);
         let is_sampled = bound.learns();
         if line.is_empty()
@@ -131,10 +140,12 @@ impl BoundRef {
         }
         drop(waiters);
         let pushed = pushed.map_err(|_| Reason::Queue)?;
+        // Before anybody is woken: a waker that panics leaves no seat behind that nobody sits in.
+        let waiting = Waiting { ticket: pushed.ticket, seat, until, bound: self };
         if let Some(ousted) = pushed.ousted {
             ousted.payload.end(WaitEnd::Refused).wake();
         }
-        Ok(Entered::Waits(Waiting { ticket: pushed.ticket, seat, until, bound: self }))
+        Ok(Entered::Waits(waiting))
     }
 }
 
@@ -142,6 +153,8 @@ impl Bound {
     /// There may be room: lets in who is next, for as long as there is.
     #[cold]
     pub(super) fn let_in(&self) {
+        // Pairs with `set_queued`: all changes of the word are in one chain with the one that said that somebody queues.
+        fence(Ordering::Acquire);
         if let Some(control) = self.control() {
             while self.let_one_in(control) {}
         }
@@ -162,7 +175,12 @@ impl Bound {
             return true;
         }
         let is_sampled = self.learns();
-        let Ok(in_flight) = self.permits().try_begin_queued(is_sampled) else { return false };
+        let begun = match self.permits().try_begin_queued(is_sampled) {
+            // It came to stand here before a table took the limit into the dark, where nobody is refused.
+            Err(_) if self.is_dark() => self.permits().begin(is_sampled),
+            begun => begun,
+        };
+        let Ok(in_flight) = begun else { return false };
         let promised = |_: Priority, partition: u8| {
             partition.checked_sub(1).is_some_and(|slot| control.partitions.is_promised(slot))
         };
@@ -189,6 +207,14 @@ impl Bound {
         true
     }
 
+    /// Somebody left the queue before it was their turn.
+    pub(crate) fn count_as_left(&self) {
+        if let Some(control) = self.control() {
+            // Relaxed: a figure that is shown.
+            control.refusals.left.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Everybody who waits has to leave.
     pub(crate) fn expel(&self) {
         let Some(control) = self.control() else { return };
@@ -204,11 +230,18 @@ impl Bound {
 
 impl Seat {
     /// Ends the waiting of a request that was taken out of the line: whoever took it out ends it, and nobody else.
+    ///
+    /// One that has given up meanwhile has left, and is not told a second time. It cannot have been given a place: that is
+    /// done under the line's lock, which it takes before it leaves.
     fn end(&self, end: WaitEnd) -> Waker {
-        match mem::replace(&mut *self.state.lock(), SeatState::Ended(end)) {
-            SeatState::Waiting(waker) => waker,
-            SeatState::Ended(_) | SeatState::Left => Waker::noop().clone(),
+        let mut state = self.state.lock();
+        if let SeatState::Waiting(waker) = &mut *state {
+            let waker = mem::replace(waker, Waker::noop().clone());
+            *state = SeatState::Ended(end);
+            return waker;
         }
+        debug_assert!(!matches!(end, WaitEnd::Served(_)), "a place for somebody who has left is lost");
+        Waker::noop().clone()
     }
 }
 
@@ -223,7 +256,10 @@ impl Waiting {
         let mut state = self.seat.state.lock();
         match &mut *state {
             SeatState::Waiting(known) => {
-                known.clone_from(waker);
+                let old = (!known.will_wake(waker)).then(|| mem::replace(known, waker.clone()));
+                // After the lock is free: a waker may be the last to hold a task, which may have a place in this queue.
+                drop(state);
+                drop(old);
                 Poll::Pending
             }
             SeatState::Ended(end) => {
@@ -231,7 +267,7 @@ impl Waiting {
                 *state = SeatState::Left;
                 drop(state);
                 if matches!(end, WaitEnd::Expelled) {
-                    self.count_as_left();
+                    self.bound.bound().count_as_left();
                 }
                 Poll::Ready(end)
             }
@@ -260,13 +296,6 @@ impl Waiting {
             bound.permits().set_queued(false);
         }
     }
-
-    fn count_as_left(&self) {
-        if let Some(control) = self.bound.bound().control() {
-            // Relaxed: a figure that is shown.
-            control.refusals.left.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Drop for Waiting {
@@ -275,7 +304,7 @@ impl Drop for Waiting {
             return;
         }
         self.leave_line();
-        self.count_as_left();
+        self.bound.bound().count_as_left();
         let state = mem::replace(&mut *self.seat.state.lock(), SeatState::Left);
         if let SeatState::Ended(WaitEnd::Served(admission)) = state {
             // Not wanted any more: it goes on to the next.
@@ -283,3 +312,9 @@ impl Drop for Waiting {
         }
     }
 }
+
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

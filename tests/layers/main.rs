@@ -17,6 +17,7 @@ mod candidates;
 mod contract;
 mod findings;
 mod given_back;
+mod limits;
 mod observed;
 mod pairs;
 mod per_endpoint;

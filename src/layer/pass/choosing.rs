@@ -46,16 +46,12 @@ impl Pass {
 
     /// What a choice came to.
     fn placed(&mut self, chosen: Result<(), Reason>, turned: Option<Turned>) -> Result<(), Unplaced> {
-        match (chosen, turned) {
-            (Ok(()), None) => Ok(()),
-            (Ok(()), Some(turned)) => {
-                // Another took it; where it was refused, that counts.
-                self.count(&turned);
+        match chosen {
+            Ok(()) => {
+                self.count_turned(turned);
                 Ok(())
             }
-            (Err(reason), turned) => {
-                Err(self.turned_away(turned).unwrap_or_else(|| Unplaced::Rejected(self.reject(reason))))
-            }
+            Err(reason) => Err(self.turned_away(turned).unwrap_or_else(|| Unplaced::Rejected(self.reject(reason)))),
         }
     }
 

@@ -98,6 +98,13 @@ impl Pass {
         }
     }
 
+    /// Another took it; where a limit refused it first, that counts.
+    pub(crate) fn count_turned(&self, turned: Option<Turned>) {
+        if let Some(turned) = turned {
+            self.count(&turned);
+        }
+    }
+
     #[cold]
     pub(super) fn rejected_by_region(&self, region: u32, reason: Reason) -> Rejected {
         let name = self.pin.table().cluster_at(self.digest.cluster).regions()[region as usize].name();
@@ -154,6 +161,11 @@ impl Pass {
     pub(crate) fn refuse_waiting(&self, turned: &Turned) -> Rejected {
         let reason = if self.pin.now() >= self.deadline { Reason::Deadline } else { Reason::Queue };
         if reason == Reason::Deadline {
+            let state = match &turned.place {
+                None => &self.route_limit().0.state.bound,
+                Some(place) => &self.region_handle(place.region).state.bound,
+            };
+            state.count_as_left();
             return self.reject(reason);
         }
         let rejected = self.count(&Turned { place: turned.place_only(), refused: Refused { reason, may_wait: false } });

@@ -24,3 +24,5 @@ mod tests;
 mod vegas;
 
 pub(crate) use make::make;
+#[cfg(all(test, not(contraflow_loom)))]
+pub(super) use tests::vector;

@@ -28,9 +28,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("guarantee-after-burst", PARTITIONS),
     ("exact", PARTITIONS),
     ("resize", PARTITIONS),
-    ("toctou", "who takes the last place is decided where places are handed out, in one word"),
+    (
+        "toctou",
+        "who takes the last place is decided where places are handed out, in one word: `state::bound` races for it",
+    ),
     ("lifo-order", QUEUE),
-    ("shrink", "what a lower limit does to those in flight is decided where places are handed out"),
+    ("shrink", "what a lower limit does to those in flight and to those who wait is `state::waiting`'s to show"),
     ("codel-load", QUEUE),
     ("mmck_analytic", "a fixed limit in front of a whole backend is the simulated world's to measure"),
 ];

@@ -11,3 +11,5 @@ mod properties;
 mod samples;
 mod vectors;
 mod vegas;
+
+pub(in crate::state) use vectors::vector;

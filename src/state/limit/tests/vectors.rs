@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(super) const FILE: &str = include_str!("../../../../tests/vectors/limits.json");
 
 /// The vector of that id, in whatever part of the file it stands.
-pub(super) fn vector(id: &str) -> Value {
+pub(in crate::state) fn vector(id: &str) -> Value {
     all().into_iter().find(|vector| vector["id"] == id).unwrap_or_else(|| panic!("no vector `{id}`"))
 }
 
