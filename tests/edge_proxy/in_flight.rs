@@ -79,7 +79,8 @@ async fn who_finds_no_room_is_answered_with_503_and_when_to_ask_again() {
     let (edge, mut server) = limited(InFlight::AtMost(2)).await;
     let (_first, _second) = (asks(&edge).await, asks(&edge).await);
     let (mut one, mut other) = (server.accept().await, server.accept().await);
-    (one.head().await, other.head().await);
+    one.head().await;
+    other.head().await;
 
     let (head, body) = answer(&edge).await;
     assert_eq!((head.status(), head.values("retry-after")), ("503", vec!["1"]));
@@ -135,7 +136,8 @@ async fn the_status_has_the_limit_what_is_in_flight_and_who_was_refused_for_what
     let (edge, mut server) = limited(InFlight::AtMost(2)).await;
     let _clients = (asks(&edge).await, asks(&edge).await);
     let (mut one, mut other) = (server.accept().await, server.accept().await);
-    (one.head().await, other.head().await);
+    one.head().await;
+    other.head().await;
     for _ in 0..3 {
         answer(&edge).await;
     }
