@@ -27,7 +27,8 @@ pub(crate) struct Options {
     /// How many requests each region may have in flight: none (unlimited), adaptive (found by itself), or a number.
     ///
     /// What does not fit goes to the other regions, each with a limit of its own; what nobody takes is answered with 503 and
-    /// Retry-After. A request is in flight to the end of its answer's body. Each cluster counts for itself.
+    /// Retry-After. A request is in flight to the end of its answer's body. Each cluster counts for itself, so an upstream may
+    /// get as many from each.
     #[arg(long, value_name = "none|adaptive|NUMBER", default_value = "none")]
     pub(crate) limit: InFlight,
 
