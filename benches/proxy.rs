@@ -23,7 +23,7 @@ mod support;
 use edge::forwarded::{Own, Peer};
 use edge::hop_by_hop;
 use edge::life::Life;
-use edge::options::{Options, Upstream};
+use edge::options::{InFlight, Options, Upstream};
 use edge::proxy::client;
 use edge::run::Edge;
 use edge::serve::serve;
@@ -216,6 +216,7 @@ async fn whole(upstreams: Vec<Upstream>) -> (SocketAddr, Edge) {
         listen: any,
         admin: any,
         upstreams,
+        limit: InFlight::Unlimited,
         http2_upstreams: false,
         allow_remote_admin: false,
         trust_forwarded: false,

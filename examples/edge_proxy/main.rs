@@ -129,5 +129,8 @@ fn greet(edge: &Edge) {
     say!("  curl http://{proxy}/headers");
     say!("  curl http://{admin}/status");
     say!("  curl -X PUT -H 'content-type: application/json' -d '{split}' http://{admin}/split/{ROUTE}");
+    if !edge.paces.is_empty() {
+        say!("  curl -X PUT 'http://{admin}/slow/{}?ms=100'", regions[0]);
+    }
     say!("end with Ctrl-C");
 }

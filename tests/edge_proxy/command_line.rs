@@ -1,6 +1,6 @@
 //! What may be said on the command line, and what is said to what may not.
 
-use crate::edge::options::{Options, Upstream};
+use crate::edge::options::{InFlight, Options, Upstream};
 use crate::edge::run::Edge;
 use crate::edge_with;
 use clap::Parser;
@@ -50,6 +50,28 @@ fn an_upstream_that_cannot_be_is_refused_with_a_sentence() {
         let said = parse(&["--upstream", upstream]).expect_err("no upstream");
         // What is wrong with a URL is said by its parser.
         assert!(said == says || (says.ends_with(": ") && said.starts_with(&says)), "{said}");
+    }
+}
+
+#[test]
+fn a_limit_is_none_or_adaptive_or_a_number() {
+    for (arguments, limit) in [
+        (&[][..], InFlight::Unlimited),
+        (&["--limit", "none"], InFlight::Unlimited),
+        (&["--limit", "adaptive"], InFlight::Adaptive),
+        (&["--limit", "1"], InFlight::AtMost(1)),
+        (&["--limit=2097150"], InFlight::AtMost(2_097_150)),
+    ] {
+        assert_eq!(parse(arguments).expect("a limit").limit, limit);
+    }
+}
+
+#[test]
+fn a_limit_that_cannot_be_is_refused_with_a_sentence() {
+    for limit in ["0", "-1", "1.5", "2097151", "4294967297", "8 ", "Adaptive", "adaptve", "off", ""] {
+        let says = "say `none`, `adaptive` or a whole number from 1 to 2097150";
+        let says = format!("error: invalid value '{limit}' for '--limit <none|adaptive|NUMBER>': {says}");
+        assert_eq!(parse(&[&format!("--limit={limit}")]).expect_err("no limit"), says);
     }
 }
 

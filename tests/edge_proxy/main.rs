@@ -21,6 +21,7 @@ mod forwarded;
 mod hop_by_hop;
 mod hosts;
 mod http2;
+mod in_flight;
 mod keep_alive;
 mod life;
 mod limits;
@@ -30,7 +31,7 @@ mod smuggling;
 mod upgrades;
 mod wire;
 
-use edge::options::{Options, Upstream};
+use edge::options::{InFlight, Options, Upstream};
 use edge::run::Edge;
 use std::net::SocketAddr;
 use wire::{Head, Server, Wire};
@@ -49,6 +50,7 @@ async fn edge_with(upstreams: &[(&str, SocketAddr)], change: impl FnOnce(&mut Op
         listen: ([127, 0, 0, 1], 0).into(),
         admin: ([127, 0, 0, 1], 0).into(),
         upstreams: upstreams.iter().map(upstream).collect(),
+        limit: InFlight::Unlimited,
         http2_upstreams: false,
         allow_remote_admin: false,
         trust_forwarded: false,

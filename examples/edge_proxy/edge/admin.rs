@@ -7,6 +7,7 @@
 
 use super::counts::Counts;
 use super::status::status;
+use super::upstreams::{Paces, REGIONS, WORKERS};
 use bytes::Bytes;
 use contraflow::Traffic;
 use contraflow::table::TargetSpec;
@@ -30,13 +31,18 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// A body has this long to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// An upstream may be slowed so far, in milliseconds for a request.
+const SLOWEST: u64 = 60_000;
+
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const HELP: &str = "\
 GET /status
-    the table in force, its generation, and the decisions so far by route, cluster and region
+    the table in force, its generation, the limits, and the decisions so far by route, cluster and region
 PUT /split/ROUTE
     {\"CLUSTER\": WEIGHT, ...} as the route's split, with content-type: application/json
+PUT /slow/REGION?ms=100
+    slow the region's upstream, if it is the program's own: so long for a request, 4 at once; 0 for not at all
 ";
 
 type Answer = Response<Full<Bytes>>;
@@ -45,6 +51,7 @@ type Answer = Response<Full<Bytes>>;
 pub(crate) struct Admin {
     traffic: Traffic,
     counts: Arc<Counts>,
+    paces: Paces,
     is_remote_allowed: bool,
 }
 
@@ -52,8 +59,8 @@ pub(crate) struct Admin {
 struct Refused(StatusCode, String);
 
 impl Admin {
-    pub(crate) fn new(traffic: &Traffic, counts: &Arc<Counts>, is_remote_allowed: bool) -> Self {
-        Admin { traffic: traffic.clone(), counts: counts.clone(), is_remote_allowed }
+    pub(crate) fn new(traffic: &Traffic, counts: &Arc<Counts>, paces: &Paces, is_remote_allowed: bool) -> Self {
+        Admin { traffic: traffic.clone(), counts: counts.clone(), paces: paces.clone(), is_remote_allowed }
     }
 
     /// The answer to a request, whatever happens.
@@ -70,12 +77,14 @@ impl Admin {
         self.refuse_strangers(&request)?;
         let path = request.uri().path().to_owned();
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        match (&*path, path.strip_prefix("/split/")) {
-            ("/status", _) if reads => Ok(json(&status(&self.traffic, &self.counts))),
-            ("/", _) if reads => Ok(text(StatusCode::OK, HELP)),
-            (_, Some(route)) if request.method() == Method::PUT => self.split(&decoded(route)?, request).await,
-            ("/status" | "/", _) => Ok(only("GET, HEAD")),
-            (_, Some(_)) => Ok(only("PUT")),
+        let changes = request.method() == Method::PUT;
+        match (&*path, path.strip_prefix("/split/"), path.strip_prefix("/slow/")) {
+            ("/status", ..) if reads => Ok(json(&status(&self.traffic, &self.counts))),
+            ("/", ..) if reads => Ok(text(StatusCode::OK, HELP)),
+            (_, Some(route), _) if changes => self.split(&decoded(route)?, request).await,
+            (_, _, Some(region)) if changes => self.slow(&decoded(region)?, request.uri().query()),
+            ("/status" | "/", ..) => Ok(only("GET, HEAD")),
+            (_, Some(_), _) | (_, _, Some(_)) => Ok(only("PUT")),
             _ => Err(Refused(
                 StatusCode::NOT_FOUND,
                 format!("there is nothing at {path}; there is:\n{}", HELP.trim_end()),
@@ -133,6 +142,27 @@ impl Admin {
             Err(error) => Err(Refused(StatusCode::CONFLICT, error.to_string())),
         }
     }
+
+    /// Slows an upstream of our own.
+    fn slow(&self, region: &str, query: Option<&str>) -> Result<Answer, Refused> {
+        if self.paces.is_empty() {
+            let why = "only upstreams of this program's own can be slowed: start it without --upstream";
+            return Err(Refused(StatusCode::NOT_FOUND, why.into()));
+        }
+        let Some(pace) = self.paces.of(region) else {
+            let regions = REGIONS.map(|(name, _)| name).join(", ");
+            let why = format!("there is no region `{region}`; there are {regions}");
+            return Err(Refused(StatusCode::NOT_FOUND, why));
+        };
+        let asked = query.and_then(|query| query.strip_prefix("ms=")?.parse().ok());
+        let Some(milliseconds) = asked.filter(|asked| *asked <= SLOWEST) else {
+            let why = format!("say how long a request takes, from 0 to {SLOWEST} ms: /slow/{region}?ms=100");
+            return Err(Refused(StatusCode::BAD_REQUEST, why));
+        };
+        pace.set(milliseconds);
+        let most = (milliseconds > 0).then(|| WORKERS as f64 * 1e3 / milliseconds as f64);
+        Ok(json(&json!({ "region": region, "ms": milliseconds, "at_once": WORKERS, "at_most_a_second": most })))
+    }
 }
 
 /// The host that the request is for, if it says just one.
@@ -149,9 +179,9 @@ fn host(request: &Request<Incoming>) -> Option<Authority> {
     host.filter(|host| !host.as_str().contains('@'))
 }
 
-fn decoded(route: &str) -> Result<String, Refused> {
-    let decoded = percent_decode_str(route).decode_utf8();
-    Ok(decoded.map_err(|_| Refused(StatusCode::BAD_REQUEST, "the route's name is not UTF-8".into()))?.into_owned())
+fn decoded(name: &str) -> Result<String, Refused> {
+    let decoded = percent_decode_str(name).decode_utf8();
+    Ok(decoded.map_err(|_| Refused(StatusCode::BAD_REQUEST, "the name in the path is not UTF-8".into()))?.into_owned())
 }
 
 /// Weights by cluster, in the order and as often as they stand there: the table has a word to say on doubles.

@@ -4,7 +4,7 @@ use super::hop_by_hop;
 use bytes::Bytes;
 use contraflow::layer::Held;
 use contraflow::protocol::{Refusal, ResponseBody};
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE};
 use http::{Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::{Either, Full};
@@ -35,13 +35,18 @@ pub(crate) fn clean(response: &mut Response<ResponseBody<Incoming, Held>>) -> Re
     Ok(())
 }
 
-/// A refusal of the stack, in words.
-pub(crate) fn explain(status: StatusCode, refusal: &Refusal) -> Response<AnswerBody> {
-    match refusal {
+/// A refusal of the stack, in words, with what its answer says of another try.
+pub(crate) fn explain<B>(answer: &Response<B>, refusal: &Refusal) -> Response<AnswerBody> {
+    let status = answer.status();
+    let mut response = match refusal {
         Refusal::Rejected(rejected) => text(status, format!("{rejected}\n")),
         Refusal::TimedOut(timed_out) => text(status, format!("the endpoint gave {timed_out}\n")),
         _ => text(status, "the endpoint failed\n"),
+    };
+    if let Some(after) = answer.headers().get(RETRY_AFTER) {
+        response.headers_mut().insert(RETRY_AFTER, after.clone());
     }
+    response
 }
 
 /// A refusal of our own.

@@ -31,7 +31,8 @@ impl Counts {
 }
 
 impl Observer for Counts {
-    fn decision(&self, snapshot: &Snapshot, decision: &Decision) {
+    // Not each decision: where a limit refuses it, nothing is sent.
+    fn attempt(&self, snapshot: &Snapshot, decision: &Decision) {
         let Some(names) = snapshot.describe(decision) else { return };
         let [route, cluster, region] = [names.route(), names.cluster(), names.region()].map(Name::as_str);
         {

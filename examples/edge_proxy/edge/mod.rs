@@ -17,4 +17,4 @@ mod status;
 pub(crate) mod table;
 pub(crate) mod target;
 mod tunnel;
-mod upstreams;
+pub(crate) mod upstreams;

@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::Parser;
+use contraflow::Limit;
 use http::uri::{Authority, Scheme, Uri};
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -23,6 +24,14 @@ pub(crate) struct Options {
     #[arg(long = "upstream", value_name = "REGION=URL")]
     pub(crate) upstreams: Vec<Upstream>,
 
+    /// How many requests each region may have in flight: none (unlimited), adaptive (found by itself), or a number.
+    ///
+    /// What does not fit goes to the other regions, each with a limit of its own; what nobody takes is answered with 503 and
+    /// Retry-After. A request is in flight to the end of its answer's body. Each cluster counts for itself, so an upstream may
+    /// get as many from each.
+    #[arg(long, value_name = "none|adaptive|NUMBER", default_value = "none")]
+    pub(crate) limit: InFlight,
+
     /// Speak HTTP/2 with prior knowledge to all upstreams: for gRPC. They see their own address as the host.
     #[arg(long)]
     pub(crate) http2_upstreams: bool,
@@ -34,6 +43,41 @@ pub(crate) struct Options {
     /// Believe what clients say in Forwarded and X-Forwarded-*: only behind a proxy that sets them itself.
     #[arg(long)]
     pub(crate) trust_forwarded: bool,
+}
+
+/// How many requests a region may have in flight.
+///
+/// Unlimited unless it is asked for: downloads are in flight for as long as they take, and `Adaptive` begins with a number
+/// that was not found yet. A proxy that has just started would send what is above it to another region than the split says,
+/// and whoever never heard of limits would look for the reason in the split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InFlight {
+    Unlimited,
+    Adaptive,
+    AtMost(u32),
+}
+
+impl InFlight {
+    pub(crate) fn limit(self) -> Option<Limit> {
+        match self {
+            InFlight::Unlimited => None,
+            InFlight::Adaptive => Some(Limit::adaptive()),
+            InFlight::AtMost(number) => Some(Limit::fixed(number)),
+        }
+    }
+}
+
+impl FromStr for InFlight {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("none", _) => Ok(InFlight::Unlimited),
+            ("adaptive", _) => Ok(InFlight::Adaptive),
+            (_, Ok(number @ 1..=Limit::MAX)) => Ok(InFlight::AtMost(number)),
+            _ => Err(format!("say `none`, `adaptive` or a whole number from 1 to {}", Limit::MAX)),
+        }
+    }
 }
 
 /// Where a region is served.

@@ -154,7 +154,7 @@ impl Common {
             (StatusCode::BAD_GATEWAY, "the endpoint could not be reached, or broke off")
         })?;
         if let Some(refusal) = response.extensions().get::<Refusal>() {
-            return Ok(answer::explain(response.status(), refusal));
+            return Ok(answer::explain(&response, refusal));
         }
         answer::clean(&mut response)?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {

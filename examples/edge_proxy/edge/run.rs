@@ -7,7 +7,7 @@ use super::options::{Options, Upstream};
 use super::proxy::Proxy;
 use super::serve::serve;
 use super::table::table;
-use super::upstreams::{self, REGIONS};
+use super::upstreams::{self, Paces, REGIONS};
 use contraflow::Traffic;
 use hyper::service::service_fn;
 use std::convert::Infallible;
@@ -23,6 +23,8 @@ pub(crate) struct Edge {
     pub(crate) admin: SocketAddr,
     pub(crate) traffic: Traffic,
     pub(crate) upstreams: Vec<Upstream>,
+    /// Of the upstreams that we started; empty when somebody brought theirs.
+    pub(crate) paces: Paces,
     life: Life,
     /// Upstreams of our own end after the proxy: what it still sends has to be answered.
     upstreams_life: Life,
@@ -42,17 +44,17 @@ impl Edge {
         let (admin, admin_address) = listen("--admin", options.admin).await?;
         let (life, upstreams_life) = (Life::new(), Life::new());
         let is_demo = options.upstreams.is_empty();
-        let upstreams = if is_demo {
+        let (upstreams, paces) = if is_demo {
             let started = upstreams::start(&upstreams_life).await;
             started.map_err(|error| format!("cannot start an upstream: {error}"))?
         } else {
-            options.upstreams.clone()
+            (options.upstreams.clone(), Paces::default())
         };
         let weight = |region: &str| match REGIONS.iter().find(|(name, _)| *name == region) {
             Some((_, weight)) if is_demo => *weight,
             _ => 1,
         };
-        let traffic = Traffic::new(table(&upstreams, weight).map_err(|error| error.to_string())?);
+        let traffic = Traffic::new(table(&upstreams, weight, options.limit).map_err(|error| error.to_string())?);
         let counts = Arc::new(Counts::default());
         traffic.observe(counts.clone());
 
@@ -61,7 +63,7 @@ impl Edge {
             let handler = handler.with(client);
             service_fn(move |request| handler.answer(request))
         }));
-        let handler = Admin::new(&traffic, &counts, options.allow_remote_admin);
+        let handler = Admin::new(&traffic, &counts, &paces, options.allow_remote_admin);
         tokio::spawn(serve(admin, life.clone(), move |_| {
             let handler = handler.clone();
             service_fn(move |request| {
@@ -69,7 +71,7 @@ impl Edge {
                 async move { Ok::<_, Infallible>(answer.await) }
             })
         }));
-        Ok(Edge { proxy: proxy_address, admin: admin_address, traffic, upstreams, life, upstreams_life })
+        Ok(Edge { proxy: proxy_address, admin: admin_address, traffic, upstreams, paces, life, upstreams_life })
     }
 
     /// How many connections and tunnels are open.

@@ -2,6 +2,7 @@
 
 use super::counts::Counts;
 use contraflow::Traffic;
+use contraflow::state::LimitStatus;
 use contraflow::table::{RouteSpec, Table};
 use contraflow::traffic::{ClusterStatus, EndpointStatus, RegionStatus};
 use serde_json::{Map, Value, json};
@@ -44,12 +45,29 @@ fn of_region(region: &RegionStatus) -> Value {
         "share": region.share.get(),
         "readmitted_in_seconds": region.readmitted_in.map(|left| left.as_secs_f64()),
         "in_flight": region.in_flight,
+        "limit": region.limit.as_ref().map(of_limit),
         "endpoints": keyed(&region.endpoints, |endpoint| (endpoint.name.as_str(), of_endpoint(endpoint))),
     })
 }
 
+/// What it refused counts here though another region took it; `rejections` has what nobody took.
+fn of_limit(limit: &LimitStatus) -> Value {
+    json!({
+        "limit": limit.limit,
+        "in_flight": limit.in_flight,
+        "queued": limit.queued,
+        "refused": {
+            "limit": limit.refused_by_limit,
+            "partition": limit.refused_by_partition,
+            "priority": limit.refused_by_priority,
+            "queue": limit.refused_by_queue,
+        },
+        "left_queue": limit.left_queue,
+        "response_time_ms": limit.response_time.map(milliseconds),
+    })
+}
+
 fn of_endpoint(endpoint: &EndpointStatus) -> Value {
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     json!({
         "address": endpoint.address,
         "weight": endpoint.weight,
@@ -58,6 +76,10 @@ fn of_endpoint(endpoint: &EndpointStatus) -> Value {
         "failures": endpoint.failures,
         "response_time_ms": endpoint.response_time.map(milliseconds),
     })
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn keyed<'a, T: 'a>(all: impl IntoIterator<Item = &'a T>, pair: impl Fn(&'a T) -> (&'a str, Value)) -> Value {

@@ -1,6 +1,6 @@
 //! From the command line to a table.
 
-use super::options::Upstream;
+use super::options::{InFlight, Upstream};
 use contraflow::error::TableError;
 use contraflow::{Table, TableSpec};
 use std::time::Duration;
@@ -14,11 +14,19 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A cluster for each region, by its name, which that region serves, and the others when it is evacuated.
 ///
 /// So the split says where traffic should go, and the ranks where it goes when it cannot. Each endpoint is in every cluster,
-/// and counted in each for itself.
-pub(crate) fn table(upstreams: &[Upstream], weights: impl Fn(&str) -> u32) -> Result<Table, TableError> {
+/// and counted in each for itself. So is the limit: a region serves as many at once for each cluster.
+pub(crate) fn table(
+    upstreams: &[Upstream],
+    weights: impl Fn(&str) -> u32,
+    limit: InFlight,
+) -> Result<Table, TableError> {
     let regions = regions(upstreams);
     let clusters = regions.iter().fold(TableSpec::new().deadline(DEADLINE), |spec, own| {
         spec.cluster(*own, |cluster| {
+            let cluster = match limit.limit() {
+                Some(limit) => cluster.limit(limit),
+                None => cluster,
+            };
             regions.iter().fold(cluster, |cluster, region| {
                 cluster.region(*region, |spec| {
                     let here = upstreams.iter().filter(|upstream| upstream.region == **region);
