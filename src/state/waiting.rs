@@ -107,14 +107,18 @@ impl BoundRef {
     /// Stands in the queue from now on, unless there is room.
     ///
     /// # Errors
-    /// When the queue is full, or there is none any more.
+    /// When the queue is full, or there is none any more and no room either.
     pub(crate) fn enter(self, asker: Asker, now: Instant, deadline: Instant, waker: &Waker) -> Result<Entered, Reason> {
         let bound = self.bound();
         let Some((control, slot)) = bound.control().map(|control| (control, bound.slot(asker))) else {
             return Err(Reason::Limit);
         };
         let mut waiters = control.waiters.0.lock();
-        let Some(line) = waiters.as_mut().filter(|_| bound.queues()) else { return Err(Reason::Limit) };
+        let Some(line) = waiters.as_mut().filter(|_| bound.queues()) else {
+            // A publish took the queue away, and perhaps the limit.
+            drop(waiters);
+            return bound.admit(asker, now).map(Entered::Admitted).map_err(|refused| refused.reason);
+        };
         bound.permits().set_queued(true);
         let is_sampled = bound.learns();
         if line.is_empty()
