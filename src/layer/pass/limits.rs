@@ -49,16 +49,18 @@ impl Pass {
                 Ok(())
             }
             Err(refused) if refused.may_wait => Err(Unplaced::Waits(Turned { place: None, refused })),
-            Err(refused) => Err(Unplaced::Rejected(self.rejected_by_route(refused.reason))),
+            Err(refused) => {
+                let rejected = self.rejected_by_route(refused.reason);
+                self.tell_rejected(&rejected);
+                Err(Unplaced::Rejected(rejected))
+            }
         }
     }
 
     #[cold]
     pub(super) fn rejected_by_route(&self, reason: Reason) -> Rejected {
         let (handle, asker) = self.route_limit();
-        let rejected = handle.state.bound.refuse(asker, reason, None, self.began);
-        self.tell_rejected(&rejected);
-        rejected
+        handle.state.bound.refuse(asker, reason, None, self.began)
     }
 
     /// A limit let nobody in where the pass wanted to go; whether another candidate may be asked.
