@@ -11,7 +11,7 @@
 //! Nobody is woken under the lock: a waker may run anything, also a request that wants to wait here.
 
 use super::bound::{Admission, Asker, Bound, Control};
-use super::line::{Line, Next, Ticket};
+use super::line::{Line, Next, Ticket, Why};
 use super::partitions::Slot;
 use super::region::RegionState;
 use super::route::RouteState;
@@ -107,7 +107,7 @@ impl BoundRef {
     /// Stands in the queue from now on, unless there is room.
     ///
     /// # Errors
-    /// When the queue is full, or there is none any more and no room either.
+    /// When the queue is full, or there is none any more and no room either; or when the deadline has come.
     pub(crate) fn enter(self, asker: Asker, now: Instant, deadline: Instant, waker: &Waker) -> Result<Entered, Reason> {
         let bound = self.bound();
         let Some((control, slot)) = bound.control().map(|control| (control, bound.slot(asker))) else {
@@ -134,7 +134,10 @@ impl BoundRef {
             bound.permits().set_queued(false);
         }
         drop(waiters);
-        let pushed = pushed.map_err(|_| Reason::Queue)?;
+        let pushed = pushed.map_err(|refused| match refused.why {
+            Why::Deadline => Reason::Deadline,
+            _ => Reason::Queue,
+        })?;
         if let Some(ousted) = pushed.ousted {
             ousted.payload.end(WaitEnd::Refused).wake();
         }
@@ -191,6 +194,14 @@ impl Bound {
         let Some(seat) = seat else { return false };
         seat.end(WaitEnd::Refused).wake();
         true
+    }
+
+    /// Counts one that left the queue before it was its turn.
+    pub(crate) fn count_as_left(&self) {
+        if let Some(control) = self.control() {
+            // Relaxed: a figure that is shown.
+            control.refusals.left.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Everybody who waits has to leave.
@@ -266,10 +277,7 @@ impl Waiting {
     }
 
     fn count_as_left(&self) {
-        if let Some(control) = self.bound.bound().control() {
-            // Relaxed: a figure that is shown.
-            control.refusals.left.fetch_add(1, Ordering::Relaxed);
-        }
+        self.bound.bound().count_as_left();
     }
 }
 

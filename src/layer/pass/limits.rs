@@ -119,12 +119,7 @@ impl Pass {
             }
         };
         let entered = bound.enter(asker, self.began, self.deadline, waker);
-        entered.map_err(|reason| {
-            let rejected =
-                self.count(&Turned { place: turned.place_only(), refused: Refused { reason, may_wait: false } });
-            self.tell_rejected(&rejected);
-            rejected
-        })
+        entered.map_err(|reason| self.refuse_there(turned, reason))
     }
 
     /// It was let in where it waited. At a region's limit it has a place now, unless the endpoint's own limit let nobody in.
@@ -155,7 +150,18 @@ impl Pass {
     /// It waited for as long as it may.
     pub(crate) fn refuse_waiting(&self, turned: &Turned) -> Rejected {
         let reason = if self.pin.now() >= self.deadline { Reason::Deadline } else { Reason::Queue };
+        self.refuse_there(turned, reason)
+    }
+
+    /// Refuses it where it waited or wanted to. A deadline is the caller's: whom that ends has left, and says nothing of who
+    /// else may come in.
+    #[cold]
+    fn refuse_there(&self, turned: &Turned, reason: Reason) -> Rejected {
         if reason == Reason::Deadline {
+            match &turned.place {
+                None => self.route_limit().0.state.bound.count_as_left(),
+                Some(place) => self.region_handle(place.region).state.bound.count_as_left(),
+            }
             return self.reject(reason);
         }
         let rejected = self.count(&Turned { place: turned.place_only(), refused: Refused { reason, may_wait: false } });
