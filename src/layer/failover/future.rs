@@ -297,9 +297,13 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             let is_placed = said.is_some();
             match said {
                 None => {}
-                Some(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
+                Some(Poll::Ready(Ok(()))) => {
+                    pass.count_turned(turned.as_ref());
+                    return Poll::Ready(Ok(()));
+                }
                 Some(Poll::Pending) => {
                     if L::SHARED {
+                        pass.count_turned(turned.as_ref());
                         return poll_deadline(pass, timer, cx);
                     }
                     may_take.get_or_insert_with(|| pass.standing());
@@ -310,6 +314,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
                         pass.blame();
                     }
                     if L::SHARED || wait.broken == MAX_BROKEN {
+                        pass.count_turned(turned.as_ref());
                         return Poll::Ready(Err(Error::Inner(error)));
                     }
                     why = Some(Error::Inner(error));
@@ -340,6 +345,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             }
             return Poll::Ready(Err(error));
         };
+        pass.count_turned(turned.as_ref());
         // Asked once more, since the leaf has asked others meanwhile, and has to know whom to wake.
         if let Err(rejected) = pass.return_to(standing) {
             return Poll::Ready(Err(Error::Rejected(rejected)));

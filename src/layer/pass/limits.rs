@@ -92,6 +92,13 @@ impl Pass {
         Some(Unplaced::Rejected(rejected))
     }
 
+    /// Counts a refusal of a request that another endpoint takes, or may take.
+    pub(crate) fn count_turned(&self, turned: Option<&Turned>) {
+        if let Some(turned) = turned {
+            self.count(turned);
+        }
+    }
+
     /// Counts a refusal where it came from; what a caller who is refused for it is told.
     pub(super) fn count(&self, turned: &Turned) -> Rejected {
         match &turned.place {
