@@ -262,7 +262,9 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
                 wait.queued = None;
                 continue;
             }
-            match pass.choose_anew() {
+            let chosen = pass.choose_anew();
+            pass.release_kept();
+            match chosen {
                 Ok(()) => {}
                 Err(Unplaced::Rejected(rejected)) => return Poll::Ready(Err(Error::Rejected(rejected))),
                 Err(Unplaced::Waits(turned)) => wait.queued = Some(Box::new(Queued::new(turned))),
@@ -277,6 +279,18 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
     /// it has to wait at a limit first.
     #[cold]
     fn ask_others(
+        &mut self,
+        said: Option<Said<L::Error>>,
+        pass: &mut Pass,
+        timer: &mut Option<Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error<L::Error>>> {
+        let asked = self.ask_one_by_one(said, pass, timer, cx);
+        pass.release_kept();
+        asked
+    }
+
+    fn ask_one_by_one(
         &mut self,
         mut said: Option<Said<L::Error>>,
         pass: &mut Pass,
@@ -321,7 +335,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
                 }
                 Some(Poll::Ready(Err(NotReady::Refused(reason)))) => why = Some(Rejected::new(reason).into()),
             }
-            if is_placed && !pass.pass_on(&mut passed) {
+            if is_placed && !pass.pass_on(&mut passed, may_take.as_ref()) {
                 break;
             }
             if let Err(reason) = pass.choose(&mut passed, &mut turned) {

@@ -129,17 +129,19 @@ impl Pass {
         entered.map_err(|reason| self.refuse_there(turned, reason))
     }
 
-    /// It was let in where it waited. At a region's limit it has a place now, unless the endpoint's own limit let nobody in.
+    /// It was let in where it waited. At a region's limit it has a place now, unless the endpoint's own limit let nobody in: then
+    /// it asks the region's others.
     pub(crate) fn let_in(&mut self, turned: Turned, admission: Admission) {
         self.began = self.pin.now();
         let Some(place) = turned.place else {
             self.of_route = Some(admission);
             return;
         };
-        let (region, endpoint) = (place.region, place.endpoint);
-        if self.pin.endpoint_state(self.digest.cluster, region, endpoint).enter(admission).is_ok() {
-            (self.region, self.endpoint, self.of_region, self.step) = (region, endpoint, Some(admission), Step::Placed);
-            self.record = place.record;
+        (self.region, self.endpoint) = (place.region, place.endpoint);
+        if self.state().enter_alone().is_ok() {
+            (self.of_region, self.step, self.record) = (Some(admission), Step::Placed, place.record);
+        } else {
+            self.keep(admission);
         }
     }
 
