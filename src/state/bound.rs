@@ -204,7 +204,8 @@ impl Bound {
         };
         let slot = self.slot(asker);
         let (rank, is_promised) = control.rank(asker, slot);
-        let reason = if self.hot.gate.keeps_out(rank, now).is_some() {
+        let is_kept_out = self.hot.gate.keeps_out(rank, now).is_some();
+        let reason = if is_kept_out {
             if slot.is_some() { Reason::Partition } else { Reason::Priority }
         } else if let Ok(in_flight) = self.hot.permits.try_begin(is_sampled) {
             return Ok(self.seated(control, in_flight, slot, is_sampled));
@@ -219,7 +220,8 @@ impl Bound {
             control.refusals.in_the_dark.fetch_add(1, Ordering::Relaxed);
             return Ok(self.seated(control, in_flight, slot, is_sampled));
         }
-        Err(Refused { reason, may_wait: mode.has(Mode::QUEUES.0) })
+        // Who is kept out for the sake of others does not wait: in an empty queue it would find the room that is kept for them.
+        Err(Refused { reason, may_wait: mode.has(Mode::QUEUES.0) && !is_kept_out })
     }
 
     /// Who asks for a partition's part, where the limit has partitions.
