@@ -217,7 +217,7 @@ impl Bound {
         if mode.has(Mode::DARK.0)
             && let Ok(in_flight) = self.hot.permits.begin(is_sampled)
         {
-            control.refusals.in_the_dark.fetch_add(1, Ordering::Relaxed);
+            control.refusals.count_dark();
             return Ok(self.seated(control, in_flight, slot, is_sampled));
         }
         // Who is kept out for the sake of others does not wait: in an empty queue it would find the room that is kept for them.
@@ -367,6 +367,11 @@ impl Bound {
         self.mode().has(Mode::QUEUES.0)
     }
 
+    /// Whether nobody is refused now.
+    pub(super) fn is_dark(&self) -> bool {
+        self.mode().has(Mode::DARK.0)
+    }
+
     /// Whether answers are samples now.
     pub(super) fn learns(&self) -> bool {
         self.mode().has(Mode::LEARNS.0)
@@ -402,6 +407,11 @@ impl Refusals {
             left: zero(),
             in_the_dark: zero(),
         }
+    }
+
+    pub(super) fn count_dark(&self) {
+        // Relaxed: a figure that is shown.
+        self.in_the_dark.fetch_add(1, Ordering::Relaxed);
     }
 
     fn count(&self, reason: Reason) {

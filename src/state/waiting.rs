@@ -13,6 +13,7 @@
 use super::bound::{Admission, Asker, Bound, Control};
 use super::line::{Line, Next, Ticket, Why};
 use super::partitions::Slot;
+use super::permits::Full;
 use super::region::RegionState;
 use super::route::RouteState;
 use crate::error::Reason;
@@ -169,7 +170,12 @@ impl Bound {
             return true;
         }
         let is_sampled = self.learns();
-        let Ok(in_flight) = self.permits().try_begin_queued(is_sampled) else { return false };
+        let begun = match self.permits().try_begin_queued(is_sampled) {
+            // A publish took the limit into the dark while they waited.
+            Err(Full) if self.is_dark() => self.permits().begin(is_sampled).inspect(|_| control.refusals.count_dark()),
+            begun => begun,
+        };
+        let Ok(in_flight) = begun else { return false };
         let promised = |_: Priority, partition: u8| {
             partition.checked_sub(1).is_some_and(|slot| control.partitions.is_promised(slot))
         };
