@@ -186,6 +186,9 @@ impl Guard for Held {
         endpoint.judge(outcome, took, now);
         if outcome == Outcome::Busy {
             endpoint.region().bound.sample_late(Signal::Dropped, took, now);
+            if let Some((route, _)) = &self.counted.route {
+                route.bound.sample_late(Signal::Dropped, took, now);
+            }
         }
         self.tell(outcome);
     }

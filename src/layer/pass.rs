@@ -43,6 +43,8 @@ pub(crate) struct Pass {
     of_route: Option<Admission>,
     /// What it has of its region's limit, once it has a place.
     of_region: Option<Admission>,
+    /// What it has of a region's limit while it asks for an endpoint there, and has none.
+    kept: Option<Box<Kept>>,
     step: Step,
     /// Whether the failover stage has to see to the deadline, and not the route layer.
     owes_deadline: bool,
@@ -50,6 +52,12 @@ pub(crate) struct Pass {
     shows: bool,
     /// The decision, if somebody wants to know it.
     record: Option<Box<Decision>>,
+}
+
+/// A place of a region's limit without an endpoint: never held while the request waits.
+struct Kept {
+    region: u32,
+    admission: Admission,
 }
 
 /// An endpoint that was asked and may take the request later.
@@ -125,7 +133,7 @@ impl Pass {
         let deadline = began.after(policy.deadline);
         let (step, owes_deadline) = (Step::Routed, true);
         let (region, endpoint, shows, record) = (0, 0, false, None);
-        let (of_route, of_region) = (None, None);
+        let (of_route, of_region, kept) = (None, None, None);
         Ok(Pass {
             pin,
             digest,
@@ -137,6 +145,7 @@ impl Pass {
             class,
             of_route,
             of_region,
+            kept,
             step,
             owes_deadline,
             shows,
@@ -407,6 +416,7 @@ impl Drop for Rest<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.end();
+        self.0.release_kept();
         if let Some(of_route) = self.0.of_route.take() {
             self.0.route_limit().0.state.bound.release(of_route.before_head());
         }

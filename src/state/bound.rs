@@ -213,7 +213,8 @@ impl Bound {
         };
         let slot = self.slot(asker);
         let (rank, is_promised) = control.rank(asker, slot);
-        let reason = if self.hot.gate.keeps_out(rank, now).is_some() {
+        let is_kept_out = self.hot.gate.keeps_out(rank, now).is_some();
+        let reason = if is_kept_out {
             if slot.is_some() { Reason::Partition } else { Reason::Priority }
         } else if let Some(in_flight) = self.try_begin(is_sampled) {
             return Ok(self.seated(control, in_flight, slot, is_sampled));
@@ -225,10 +226,11 @@ impl Bound {
         if mode.has(Mode::DARK.0)
             && let Ok(in_flight) = self.hot.permits.begin(is_sampled)
         {
-            control.refusals.in_the_dark.fetch_add(1, Ordering::Relaxed);
+            control.refusals.count_dark();
             return Ok(self.seated(control, in_flight, slot, is_sampled));
         }
-        Err(Refused { reason, may_wait: mode.has(Mode::QUEUES.0) })
+        // Who is kept out for the sake of others does not wait: in an empty queue it would find the room that is kept for them.
+        Err(Refused { reason, may_wait: mode.has(Mode::QUEUES.0) && !is_kept_out })
     }
 
     /// A place, if there is one that nobody waits for.
@@ -431,6 +433,11 @@ impl Refusals {
             left: zero(),
             in_the_dark: zero(),
         }
+    }
+
+    pub(super) fn count_dark(&self) {
+        // Relaxed: a figure that is shown.
+        self.in_the_dark.fetch_add(1, Ordering::Relaxed);
     }
 
     fn count(&self, reason: Reason) {

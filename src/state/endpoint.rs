@@ -75,18 +75,22 @@ impl EndpointState {
     #[inline]
     pub(crate) fn admit(&self, asker: Asker, now: Instant) -> Result<Admission, NotAdmitted> {
         let admission = self.region.bound.admit(asker, now).map_err(NotAdmitted::ByRegion)?;
-        self.enter(admission)
-    }
-
-    /// The endpoint's own part of [`admit`](Self::admit), for a request that the region has let in; if it is refused, the
-    /// region has its place back.
-    #[inline]
-    pub(crate) fn enter(&self, admission: Admission) -> Result<Admission, NotAdmitted> {
-        if self.in_flight.try_begin(true).is_err() {
+        if let Err(full) = self.enter_alone() {
             self.region.bound.release(admission.before_head());
-            return Err(NotAdmitted::ByEndpoint);
+            return Err(full);
         }
         Ok(admission)
+    }
+
+    /// The endpoint's own part of [`admit`](Self::admit), for a request that the region has let in.
+    #[inline]
+    pub(crate) fn enter_alone(&self) -> Result<(), NotAdmitted> {
+        self.in_flight.try_begin(true).map(drop).map_err(|_| NotAdmitted::ByEndpoint)
+    }
+
+    /// Gives back the endpoint's own part of what a request holds that has no head yet.
+    pub(crate) fn leave(&self) {
+        _ = self.in_flight.end(true);
     }
 
     /// Counts a request as in flight, whatever the limits; none where that cannot be counted.

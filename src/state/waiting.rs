@@ -11,7 +11,7 @@
 //! Nobody is woken under the lock: a waker may run anything, also a request that wants to wait here.
 
 use super::bound::{Admission, Asker, Bound, Control};
-use super::line::{Line, Next, Ticket};
+use super::line::{Line, Next, Ticket, Why};
 use super::partitions::Slot;
 use super::region::RegionState;
 use super::route::RouteState;
@@ -108,7 +108,7 @@ impl BoundRef {
     /// refused, it asks once more: the limit may be gone as well.
     ///
     /// # Errors
-    /// When the queue is full, or there is none any more and no room either.
+    /// When the queue is full, or there is none any more and no room either; or when the deadline has come.
     pub(crate) fn enter(self, asker: Asker, now: Instant, deadline: Instant, waker: &Waker) -> Result<Entered, Reason> {
         let bound = self.bound();
         let afresh = || {
@@ -139,7 +139,10 @@ impl BoundRef {
             bound.permits().set_queued(false);
         }
         drop(waiters);
-        let pushed = pushed.map_err(|_| Reason::Queue)?;
+        let pushed = pushed.map_err(|refused| match refused.why {
+            Why::Deadline => Reason::Deadline,
+            _ => Reason::Queue,
+        })?;
         // Before anybody is woken: a waker that panics leaves no seat behind that nobody sits in.
         let waiting = Waiting { ticket: pushed.ticket, seat, until, bound: self };
         if let Some(ousted) = pushed.ousted {
@@ -176,8 +179,8 @@ impl Bound {
         }
         let is_sampled = self.learns();
         let begun = match self.permits().try_begin_queued(is_sampled) {
-            // It came to stand here before a table took the limit into the dark, where nobody is refused.
-            Err(_) if self.is_dark() => self.permits().begin(is_sampled),
+            // A publish took the limit into the dark while they waited.
+            Err(_) if self.is_dark() => self.permits().begin(is_sampled).inspect(|_| control.refusals.count_dark()),
             begun => begun,
         };
         let Ok(in_flight) = begun else { return false };

@@ -262,7 +262,9 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
                 wait.queued = None;
                 continue;
             }
-            match pass.choose_anew() {
+            let chosen = pass.choose_anew();
+            pass.release_kept();
+            match chosen {
                 Ok(()) => {}
                 Err(Unplaced::Rejected(rejected)) => return Poll::Ready(Err(Error::Rejected(rejected))),
                 Err(Unplaced::Waits(turned)) => wait.queued = Some(Box::new(Queued::new(turned))),
@@ -277,6 +279,18 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
     /// it has to wait at a limit first.
     #[cold]
     fn ask_others(
+        &mut self,
+        said: Option<Said<L::Error>>,
+        pass: &mut Pass,
+        timer: &mut Option<Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error<L::Error>>> {
+        let asked = self.ask_one_by_one(said, pass, timer, cx);
+        pass.release_kept();
+        asked
+    }
+
+    fn ask_one_by_one(
         &mut self,
         mut said: Option<Said<L::Error>>,
         pass: &mut Pass,
@@ -298,12 +312,12 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             match said {
                 None => {}
                 Some(Poll::Ready(Ok(()))) => {
-                    pass.count_turned(turned);
+                    pass.count_turned(turned.as_ref());
                     return Poll::Ready(Ok(()));
                 }
                 Some(Poll::Pending) => {
                     if L::SHARED {
-                        pass.count_turned(turned);
+                        pass.count_turned(turned.as_ref());
                         return poll_deadline(pass, timer, cx);
                     }
                     may_take.get_or_insert_with(|| pass.standing());
@@ -314,13 +328,14 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
                         pass.blame();
                     }
                     if L::SHARED || wait.broken == MAX_BROKEN {
+                        pass.count_turned(turned.as_ref());
                         return Poll::Ready(Err(Error::Inner(error)));
                     }
                     why = Some(Error::Inner(error));
                 }
                 Some(Poll::Ready(Err(NotReady::Refused(reason)))) => why = Some(Rejected::new(reason).into()),
             }
-            if is_placed && !pass.pass_on(&mut passed) {
+            if is_placed && !pass.pass_on(&mut passed, may_take.as_ref()) {
                 break;
             }
             if let Err(reason) = pass.choose(&mut passed, &mut turned) {
@@ -344,7 +359,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
             }
             return Poll::Ready(Err(error));
         };
-        pass.count_turned(turned);
+        pass.count_turned(turned.as_ref());
         // Asked once more, since the leaf has asked others meanwhile, and has to know whom to wake.
         if let Err(rejected) = pass.return_to(standing) {
             return Poll::Ready(Err(Error::Rejected(rejected)));

@@ -1,9 +1,9 @@
 //! Where a request goes: one candidate after another, each chosen by the core and let in by its limits.
 
-use super::{Pass, Standing, Step, Turned, Unplaced};
+use super::{Kept, Pass, Standing, Step, Turned, Unplaced};
 use crate::decide::Passed;
 use crate::error::{Reason, Rejected};
-use crate::state::NotAdmitted;
+use crate::state::{Admission, NotAdmitted};
 
 impl Pass {
     /// The limit and the failover stage's first choice, for a request of which the leaf has said whether it can be sent at all.
@@ -48,7 +48,7 @@ impl Pass {
     fn placed(&mut self, chosen: Result<(), Reason>, turned: Option<Turned>) -> Result<(), Unplaced> {
         match chosen {
             Ok(()) => {
-                self.count_turned(turned);
+                self.count_turned(turned.as_ref());
                 Ok(())
             }
             Err(reason) => Err(self.turned_away(turned).unwrap_or_else(|| Unplaced::Rejected(self.reject(reason)))),
@@ -86,15 +86,48 @@ impl Pass {
     #[inline]
     pub(super) fn take(&mut self, region: u32, endpoint: u32) -> Result<(), NotAdmitted> {
         let state = self.pin.endpoint_state(self.digest.cluster, region, endpoint);
-        let admission = state.admit(self.region_asker(region), self.began)?;
+        let admission = match &self.kept {
+            Some(kept) if kept.region == region => {
+                state.enter_alone()?;
+                let admission = kept.admission;
+                self.kept = None;
+                admission
+            }
+            _ => state.admit(self.region_asker(region), self.began)?,
+        };
         (self.region, self.endpoint, self.of_region, self.step) = (region, endpoint, Some(admission), Step::Placed);
         Ok(())
     }
 
-    /// The endpoint could not take it.
-    pub(crate) fn pass_on(&mut self, passed: &mut Passed) -> bool {
-        self.leave();
+    /// The endpoint could not take it. What it has of the region's limit it keeps while it asks the region's other endpoints,
+    /// or comes back to `standing`: or who waits there would get it, and it would have to wait behind them.
+    #[cold]
+    pub(crate) fn pass_on(&mut self, passed: &mut Passed, standing: Option<&Standing>) -> bool {
+        if standing.is_none_or(|standing| standing.region == self.region)
+            && let Some(admission) = self.of_region.take()
+        {
+            self.state().leave();
+            self.keep(admission);
+            (self.step, self.record) = (Step::Routed, None);
+        } else {
+            self.leave();
+        }
         passed.add(self.region, self.endpoint)
+    }
+
+    /// Keeps a place of a region's limit until [`release_kept`](Self::release_kept).
+    #[cold]
+    pub(super) fn keep(&mut self, admission: Admission) {
+        self.release_kept();
+        self.kept = Some(Box::new(Kept { region: self.region, admission }));
+    }
+
+    /// It has asked whom it wanted to ask.
+    #[inline]
+    pub(crate) fn release_kept(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            self.region_handle(kept.region).state.bound.release(kept.admission.before_head());
+        }
     }
 
     /// Where it stands, to return there.

@@ -49,16 +49,18 @@ impl Pass {
                 Ok(())
             }
             Err(refused) if refused.may_wait => Err(Unplaced::Waits(Turned { place: None, refused })),
-            Err(refused) => Err(Unplaced::Rejected(self.rejected_by_route(refused.reason))),
+            Err(refused) => {
+                let rejected = self.rejected_by_route(refused.reason);
+                self.tell_rejected(&rejected);
+                Err(Unplaced::Rejected(rejected))
+            }
         }
     }
 
     #[cold]
     pub(super) fn rejected_by_route(&self, reason: Reason) -> Rejected {
         let (handle, asker) = self.route_limit();
-        let rejected = handle.state.bound.refuse(asker, reason, None, self.began);
-        self.tell_rejected(&rejected);
-        rejected
+        handle.state.bound.refuse(asker, reason, None, self.began)
     }
 
     /// A limit let nobody in where the pass wanted to go; whether another candidate may be asked.
@@ -90,18 +92,18 @@ impl Pass {
         Some(Unplaced::Rejected(rejected))
     }
 
+    /// Counts a refusal of a request that another endpoint takes, or may take.
+    pub(crate) fn count_turned(&self, turned: Option<&Turned>) {
+        if let Some(turned) = turned {
+            self.count(turned);
+        }
+    }
+
     /// Counts a refusal where it came from; what a caller who is refused for it is told.
     pub(super) fn count(&self, turned: &Turned) -> Rejected {
         match &turned.place {
             None => self.rejected_by_route(turned.refused.reason),
             Some(place) => self.rejected_by_region(place.region, turned.refused.reason),
-        }
-    }
-
-    /// Another took it; where a limit refused it first, that counts.
-    pub(crate) fn count_turned(&self, turned: Option<Turned>) {
-        if let Some(turned) = turned {
-            self.count(&turned);
         }
     }
 
@@ -124,25 +126,22 @@ impl Pass {
             }
         };
         let entered = bound.enter(asker, self.began, self.deadline, waker);
-        entered.map_err(|reason| {
-            let rejected =
-                self.count(&Turned { place: turned.place_only(), refused: Refused { reason, may_wait: false } });
-            self.tell_rejected(&rejected);
-            rejected
-        })
+        entered.map_err(|reason| self.refuse_there(turned, reason))
     }
 
-    /// It was let in where it waited. At a region's limit it has a place now, unless the endpoint's own limit let nobody in.
+    /// It was let in where it waited. At a region's limit it has a place now, unless the endpoint's own limit let nobody in: then
+    /// it asks the region's others.
     pub(crate) fn let_in(&mut self, turned: Turned, admission: Admission) {
         self.began = self.pin.now();
         let Some(place) = turned.place else {
             self.of_route = Some(admission);
             return;
         };
-        let (region, endpoint) = (place.region, place.endpoint);
-        if self.pin.endpoint_state(self.digest.cluster, region, endpoint).enter(admission).is_ok() {
-            (self.region, self.endpoint, self.of_region, self.step) = (region, endpoint, Some(admission), Step::Placed);
-            self.record = place.record;
+        (self.region, self.endpoint) = (place.region, place.endpoint);
+        if self.state().enter_alone().is_ok() {
+            (self.of_region, self.step, self.record) = (Some(admission), Step::Placed, place.record);
+        } else {
+            self.keep(admission);
         }
     }
 
@@ -160,6 +159,13 @@ impl Pass {
     /// It waited for as long as it may.
     pub(crate) fn refuse_waiting(&self, turned: &Turned) -> Rejected {
         let reason = if self.pin.now() >= self.deadline { Reason::Deadline } else { Reason::Queue };
+        self.refuse_there(turned, reason)
+    }
+
+    /// Refuses it where it waited or wanted to. A deadline is the caller's: whom that ends has left, and says nothing of who
+    /// else may come in.
+    #[cold]
+    fn refuse_there(&self, turned: &Turned, reason: Reason) -> Rejected {
         if reason == Reason::Deadline {
             let state = match &turned.place {
                 None => &self.route_limit().0.state.bound,
