@@ -246,7 +246,7 @@ fn a_full_queue_refuses_and_makes_room_for_who_matters_more() {
     place.release(held[0]);
     place.release(high.served());
     place.fill(1);
-    assert!(matches!(place.enter(anybody(), Instant::START), Err((Reason::Queue, _))));
+    assert!(matches!(place.enter(anybody(), Instant::START), Err((Reason::Deadline, _))));
     assert_eq!(place.status().queued, 0);
     place.apply(Some(&Limit::fixed(2).queue(Queue::of(1))));
     place.fill(1);
