@@ -9,6 +9,7 @@ mod pin;
 mod shared;
 mod status;
 
+pub use crate::state::{LimitStatus, PartitionStatus};
 pub use history::{Cause, Revision};
 pub use pin::{Pinned, Reader};
 pub(crate) use shared::Shared;

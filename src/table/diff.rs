@@ -36,6 +36,7 @@ pub struct Diff {
 
 /// One part that differs.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there are few, and they are read by people")]
 pub enum Change {
     /// A part that only the new table has.
     Added(Part),

@@ -195,7 +195,7 @@ pub fn weight() -> impl Strategy<Value = u32> {
 
 #[derive(Clone, Debug)]
 struct Regions {
-    regions: Vec<(u32, u32, Vec<u32>)>,
+    described: Vec<(u32, u32, Vec<u32>)>,
     slow_start: Option<SlowStart>,
     limit: Option<Limit>,
     endpoint_limit: Option<u32>,
@@ -203,7 +203,7 @@ struct Regions {
 
 impl Regions {
     fn describe(self, mut cluster: ClusterSpec) -> ClusterSpec {
-        for (place, (rank, weight, endpoints)) in self.regions.into_iter().enumerate() {
+        for (place, (rank, weight, endpoints)) in self.described.into_iter().enumerate() {
             cluster = cluster.region(format!("region-{place}"), |mut region| {
                 region = region.rank(rank).weight(weight);
                 for (place, weight) in endpoints.into_iter().enumerate() {
@@ -229,7 +229,7 @@ fn cluster() -> impl Strategy<Value = Regions> {
         .prop_map(|(seconds, percent)| SlowStart::over(Duration::from_secs(seconds)).floor(Ratio::percent(percent)));
     let limits = (option::weighted(0.3, limit()), option::weighted(0.2, 1000u32..2000));
     (vec((0u32..3, weight(), vec(weight(), 1..7)), 1..4), option::weighted(0.3, slow_start), limits).prop_map(
-        |(regions, slow_start, (limit, endpoint_limit))| Regions { regions, slow_start, limit, endpoint_limit },
+        |(described, slow_start, (limit, endpoint_limit))| Regions { described, slow_start, limit, endpoint_limit },
     )
 }
 
