@@ -2,7 +2,7 @@
 //!
 //! One word: the rank up to which requests were refused, and when. It comes down by itself, one rank for each [`HOLD`], as a
 //! function of the time that has passed, so nobody has to run for it; and it is zero while nobody is refused, which is all that
-//! is looked at then. After DAGOR's admission level (Zhou et al., *Overload control for scaling WeChat microservices*, 2018),
+//! is looked at then. After DAGOR's admission level (Zhou et al., *Overload control for scaling `WeChat` microservices*, 2018),
 //! which moves up and down by windows; ours goes up at once, since a refusal is proof.
 
 use crate::protocol::Priority;
@@ -11,7 +11,7 @@ use crate::time::Instant;
 use std::time::Duration;
 
 /// How long a refusal keeps lower ranks out, and how long each rank is kept out after the next higher: 100 ms, several answers
-/// of a service that is worth limiting, and CoDel's interval.
+/// of a service that is worth limiting, and `CoDel`'s interval.
 pub(crate) const HOLD: Duration = Duration::from_millis(100);
 
 /// Who goes first: the priorities, and above them all who is below a guarantee.

@@ -224,7 +224,9 @@ impl Bound {
             self.permits().set_queued(false);
             line.drain().map(|(_, seat)| seat).collect()
         };
-        seats.into_iter().for_each(|seat| seat.end(WaitEnd::Expelled).wake());
+        for seat in seats {
+            seat.end(WaitEnd::Expelled).wake();
+        }
     }
 }
 

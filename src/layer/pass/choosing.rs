@@ -37,9 +37,10 @@ impl Pass {
     pub(super) fn choose_after(&mut self, region: u32, endpoint: u32, refused: NotAdmitted) -> Result<(), Unplaced> {
         let (mut passed, mut turned) = (Passed::default(), None);
         (self.region, self.endpoint) = (region, endpoint);
-        let chosen = match self.turn(refused, &mut passed, &mut turned) {
-            true => self.choose(&mut passed, &mut turned),
-            false => Err(refused.reason()),
+        let chosen = if self.turn(refused, &mut passed, &mut turned) {
+            self.choose(&mut passed, &mut turned)
+        } else {
+            Err(refused.reason())
         };
         self.placed(chosen, turned)
     }

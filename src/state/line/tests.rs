@@ -11,7 +11,7 @@ fn at(milliseconds: u64) -> Instant {
     Instant::START.after(MS(milliseconds))
 }
 
-/// So many may wait, for ten seconds: CoDel by its defaults, 5 ms and 100 ms, ageing 50 ms.
+/// So many may wait, for ten seconds: `CoDel` by its defaults, 5 ms and 100 ms, ageing 50 ms.
 fn line(max_len: u32) -> Line<u32> {
     Line::new(&Queue::of(max_len).max_wait(MS(10_000)))
 }

@@ -220,6 +220,7 @@ impl World {
         seen
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "who is told has left the line")]
     fn told(&mut self, ousted: Ousted<u32>) -> Came {
         self.leaves(ousted.ticket, ousted.payload);
         Came::Told(ousted.payload, ousted.why)
@@ -255,7 +256,9 @@ impl World {
             Op::Remove(index) if !self.waiting.is_empty() => {
                 let (ticket, _) = self.waiting[index.index(self.waiting.len())];
                 let payload = self.line.remove(ticket);
-                payload.into_iter().for_each(|payload| _ = self.leaves(ticket, payload));
+                if let Some(payload) = payload {
+                    self.leaves(ticket, payload);
+                }
                 vec![Came::Left(payload)]
             }
             Op::Remove(_) => vec![Came::Left(None)],
