@@ -429,7 +429,9 @@ impl Traffic {
         let waited_for = if now < until { writer.registry.regions_named(region) } else { Vec::new() };
         drop(writer);
         // Whoever waits for a place there is woken, and may do anything.
-        waited_for.into_iter().for_each(|state| state.bound.expel());
+        for state in waited_for {
+            state.bound.expel();
+        }
         Ok((name, until))
     }
 }

@@ -76,7 +76,9 @@ fn a_place_without_a_limit_counts_and_has_nothing_else() {
     let holds: Vec<_> = (0..1000).map(|_| admit(&bound, Asker::default(), 0).expect("no limit")).collect();
     assert_eq!(bound.in_flight(), 1000);
     assert!(bound.status().is_none() && bound.control().is_none());
-    holds.into_iter().for_each(|hold| bound.release(hold));
+    for hold in holds {
+        bound.release(hold);
+    }
     assert_eq!(bound.in_flight(), 0);
     assert!(bound.apply(None, &Clock::manual().0, 1).is_empty() && bound.control().is_none());
 }
@@ -96,7 +98,9 @@ fn a_limit_that_comes_changes_and_goes_leaves_what_is_in_flight_and_what_was_cou
     place.apply(None);
     holds.extend(place.fill(Asker::default(), 5));
     assert_eq!((place.bound.status(), place.bound.in_flight()), (None, 9));
-    holds.into_iter().for_each(|hold| place.bound.release(hold));
+    for hold in holds {
+        place.bound.release(hold);
+    }
     place.apply(Some(&Limit::fixed(1)));
     assert_eq!((place.status().in_flight, place.status().refused_by_limit), (0, 1));
 }
@@ -138,7 +142,9 @@ fn a_refusal_keeps_lower_priorities_out_and_tells_each_when_to_come_again() {
     let held = place.fill(ranked(Priority::Normal), 1);
     // Nothing has been learned: the time for which a refusal lasts.
     assert_eq!(ask(&place.bound, ranked(Priority::High), 1000), Err((Reason::Limit, HOLD)));
-    held.into_iter().for_each(|hold| place.bound.release(hold));
+    for hold in held {
+        place.bound.release(hold);
+    }
     // There is room, but not for everybody.
     let (normal, low) = (ranked(Priority::Normal), ranked(Priority::Low));
     assert_eq!(ask(&place.bound, normal, 1030), Err((Reason::Priority, MS(70))));
@@ -197,6 +203,10 @@ fn what_answers_say_moves_the_limit_and_the_guarantees() {
     place.bound.sample(admission, Signal::Dropped, MS(1), at(1));
     place.bound.sample_late(Signal::Dropped, MS(1), at(1));
     assert_eq!(place.status().limit, 8);
+    place.apply(Some(&limit));
+    place.apply(None);
+    place.bound.sample(admission, Signal::Dropped, MS(1), at(1));
+    assert_eq!(place.bound.permits().limit(), None);
     place.bound.head(admission);
     place.bound.release(admission.after_head());
     assert_eq!((place.bound.in_flight(), place.bound.permits().waiting()), (0, 0));
@@ -261,6 +271,9 @@ fn what_was_borrowed_goes_back_to_who_was_promised_it_and_the_total_is_never_abo
     for asker in [burst, promised] {
         assert_eq!(admit(&place.bound, asker, 5), Err(Reason::Partition));
     }
+    // It has all it was promised: what it gives back may be borrowed again.
+    place.bound.release(given.pop().expect("it was let in"));
+    borrowed.push(admit(&place.bound, burst, 5).expect("nothing is kept any more"));
     borrowed.into_iter().chain(given).for_each(|hold| place.bound.release(hold));
     let status = place.status();
     assert_eq!(status.partitions.iter().map(|it| it.in_flight).collect::<Vec<_>>(), [0, 0]);
@@ -276,7 +289,8 @@ fn requests_of_a_partition_that_a_table_drops_are_given_back_where_they_were_cou
     assert_eq!(place.status().partitions.len(), 1);
     // One that was classed by the old table is promised nothing any more, and is counted where it was.
     let late = admit(&place.bound, old, 1).expect("there is room");
-    place.apply(Some(&Limit::fixed(10)));
+    place.apply(Some(&Limit::fixed(3)));
+    assert_eq!(admit(&place.bound, old, 1), Err(Reason::Limit), "there are no partitions any more");
     holds.into_iter().chain([late]).for_each(|hold| place.bound.release(hold));
     place.apply(Some(&partitioned(10, &BINS)));
     assert_eq!(place.status().partitions.iter().map(|it| it.in_flight).sum::<u32>(), 0);
@@ -328,8 +342,8 @@ fn under_eight_threads_and_a_limit_that_moves_no_more_than_the_cap_are_in_flight
                     place.bound.head(admission);
                     held.push(admission.after_head());
                 }
-                Err(refused) if turn % 64 == 0 => {
-                    drop(place.bound.refuse(asker, refused.reason, None, at(count / 100)))
+                Err(refused) if turn.is_multiple_of(64) => {
+                    _ = place.bound.refuse(asker, refused.reason, None, at(count / 100));
                 }
                 Err(_) => {}
             }
@@ -339,7 +353,9 @@ fn under_eight_threads_and_a_limit_that_moves_no_more_than_the_cap_are_in_flight
             }
         }
         inside.fetch_sub(held.len() as u64, Ordering::SeqCst);
-        held.into_iter().for_each(|hold| place.bound.release(hold));
+        for hold in held {
+            place.bound.release(hold);
+        }
     };
     thread::scope(|scope| {
         let asks = &asks;

@@ -36,7 +36,9 @@ fn loom_a_drop_that_meets_another_is_not_lost() {
             let learning = learning.clone();
             loom::thread::spawn(move || _ = learning.observe(&DROPPED, |_| ()))
         });
-        others.into_iter().for_each(|other| other.join().expect("no thread panics"));
+        for other in others {
+            other.join().expect("no thread panics");
+        }
         assert_eq!(learning.observe(&DROPPED, |limit| limit), Some(47));
     });
 }

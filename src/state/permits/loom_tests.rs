@@ -43,7 +43,9 @@ fn loom_counts_balance_under_every_interleaving() {
             .collect();
         let (seen, _) = now(&permits);
         assert!(seen.open >= seen.waiting && seen.open <= 2, "{seen:?}");
-        threads.into_iter().for_each(|thread| thread.join().expect("no thread panics"));
+        for thread in threads {
+            thread.join().expect("no thread panics");
+        }
         assert_eq!((permits.open(), permits.waiting()), (0, 0));
     });
 }

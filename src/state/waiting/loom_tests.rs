@@ -78,7 +78,9 @@ impl Place {
 
     /// All is given back, nobody waits, and whoever comes next is let in.
     fn is_as_new(&self, held: impl IntoIterator<Item = Hold>) {
-        held.into_iter().for_each(|hold| self.bound().release(hold));
+        for hold in held {
+            self.bound().release(hold);
+        }
         assert_eq!(self.bound().in_flight(), 0);
         let next = self.admit().expect("nobody is before it");
         self.bound().release(next);
@@ -135,7 +137,9 @@ fn loom_two_who_enter_while_a_place_is_given_back_get_it_one_after_the_other() {
         let place = Place::of(1);
         let held = place.fill(1);
         let other = place.spawn(Place::enter);
-        held.into_iter().for_each(|hold| place.bound().release(hold));
+        for hold in held {
+            place.bound().release(hold);
+        }
         let mine = place.enter();
         let other = join(other);
         assert_eq!(place.bound().in_flight(), 1);
@@ -180,7 +184,9 @@ fn loom_who_was_let_in_and_leaves_before_it_knows_passes_it_on() {
         let place = Place::of(1);
         let held = place.fill(1);
         let (leaves, stays) = (place.wait(), place.wait());
-        held.into_iter().for_each(|hold| place.bound().release(hold));
+        for hold in held {
+            place.bound().release(hold);
+        }
         // It is let in; another leaves at the same moment as it does.
         let other = place.spawn(move |_| drop(leaves));
         let late = place.enter();
@@ -267,7 +273,9 @@ fn loom_who_enters_while_all_are_expelled_leaves_or_is_served_later() {
         drop(first);
         match second.ended() {
             None => {
-                held.into_iter().for_each(|hold| place.bound().release(hold));
+                for hold in held {
+                    place.bound().release(hold);
+                }
                 place.is_as_new([second.served()]);
             }
             Some(WaitEnd::Expelled) => place.is_as_new(held),

@@ -226,11 +226,10 @@ fn whoever_is_dropped_passes_its_place_on_and_counts_as_one_who_left() {
     drop(served);
     place.release(stays.served());
     assert_eq!((place.bound().in_flight(), place.status().queued, place.status().left_queue), (0, 0, 2));
-    // The last one to leave opens the place for all.
-    let held = place.fill(1);
-    drop(place.wait(anybody()));
-    place.release(held[0]);
+    // The last one to leave says that nobody stands there any more.
     place.fill(1);
+    drop(place.wait(anybody()));
+    assert!(!place.bound().permits().set_limit(Some(1)));
 }
 
 #[test]
@@ -248,7 +247,7 @@ fn a_full_queue_refuses_and_makes_room_for_who_matters_more() {
     place.fill(1);
     assert!(matches!(place.enter(anybody(), Instant::START), Err((Reason::Deadline, _))));
     assert_eq!(place.status().queued, 0);
-    place.apply(Some(&Limit::fixed(2).queue(Queue::of(1))));
+    assert!(!place.bound().permits().set_limit(Some(2)));
     place.fill(1);
 }
 
@@ -322,7 +321,9 @@ fn where_a_table_takes_the_limit_into_the_dark_nobody_waits_any_more() {
     place.fill(1);
     let waits = [place.wait(anybody()), place.wait(anybody())];
     place.apply(Some(&Limit::fixed(1).queue(Queue::of(8)).dark()));
-    waits.into_iter().for_each(|waits| _ = waits.served());
+    for waits in waits {
+        _ = waits.served();
+    }
     assert!(matches!(place.enter(anybody(), Instant::NEVER), Ok(Entered::Admitted(_))));
     assert_eq!((place.bound().in_flight(), place.status().queued), (4, 0));
 }
@@ -338,12 +339,12 @@ impl Wake for Task {
 fn a_waker_that_is_the_last_to_hold_a_place_in_the_queue_is_dropped_with_no_lock_held() {
     let place = Place::queued(1);
     let held = place.fill(1);
-    let (outer, inner) = (place.wait(anybody()), place.wait(anybody()));
+    let (inner, outer) = (place.wait(anybody()), place.wait(anybody()));
+    place.release(held[0]);
     let Waits { mut waiting, wakes } = outer;
     assert!(waiting.poll(&Waker::from(Arc::new(Task(inner.waiting)))).is_pending());
+    // The task goes with its waker and passes its place on, to the one whose waker it was.
     assert!(waiting.poll(&wakes.clone().into()).is_pending());
-    assert_eq!(place.status().queued, 1);
-    place.release(held[0]);
     place.release(Waits { waiting, wakes }.served());
-    assert_eq!(place.bound().in_flight(), 0);
+    assert_eq!((place.bound().in_flight(), place.status().queued), (0, 0));
 }
