@@ -298,7 +298,8 @@ impl<T> Line<T> {
             let oldest = lane.oldest()?;
             let wait = oldest.waited(now);
             lane.codel.judge(wait, now);
-            lane.codel.refuses(wait).then_some((oldest, Why::Congested))
+            // Who is alone stands in nobody's way, and a place may be near: RFC 8289 drops no last packet either.
+            (lane.waiting.len() > 1 && lane.codel.refuses(wait)).then_some((oldest, Why::Congested))
         })
     }
 

@@ -189,8 +189,8 @@ impl fmt::Debug for Custom {
 /// Who waits when a limit is reached, and for how long.
 ///
 /// First come, first served inside a priority class, while the queue is short. When even the shortest wait of the last
-/// `interval` was above `target`, the queue is congested: from then on the newest go first, and who has waited for twice
-/// the target is refused, since those at the front have waited so long that nobody may want their answers (`CoDel`, Nichols
+/// `interval` was above `target`, a class is congested: from then on its newest go first, and who has waited for more than
+/// twice the target behind others is refused, since those at the front have waited so long that nobody may want their answers (`CoDel`, Nichols
 /// and Jacobson 2012; adaptive LIFO, Maurer, *Fail at Scale*, 2015).
 ///
 /// Nobody waits beyond `max_wait`, the request's deadline, or the evacuation of its region.

@@ -139,6 +139,15 @@ fn a_health_check_that_never_waits_does_not_hide_a_line_that_stands() {
 }
 
 #[test]
+fn the_last_of_a_congested_line_waits_for_a_place_all_the_same() {
+    // A backend that takes 50 ms for each, and one in flight: longer than twice the target, and no reason to refuse everybody.
+    let mut line = congested([0, 1]);
+    assert_eq!(told(&mut line, 160), Some((0, Why::Congested)));
+    assert_eq!(told(&mut line, 160), None);
+    assert_eq!(served(&mut line, 160), Some(1));
+}
+
+#[test]
 fn a_backfill_that_stands_leaves_the_order_of_the_checkout_alone() {
     let mut line = line(1000);
     line.reconfigure(&Queue { ageing: Duration::MAX, ..line.knobs });

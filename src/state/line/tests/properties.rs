@@ -157,7 +157,8 @@ impl Scan {
         for &at in &oldest {
             let (lane, wait) = (self.waiting[at].lane(), now.since(self.waiting[at].since));
             self.codel(lane).judge(wait, now);
-            if self.codel(lane).refuses(wait) {
+            let is_alone = self.waiting.iter().filter(|seen| seen.lane() == lane).count() == 1;
+            if !is_alone && self.codel(lane).refuses(wait) {
                 return Some(Came::Told(self.take(at).payload, Why::Congested));
             }
         }
