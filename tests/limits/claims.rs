@@ -131,17 +131,30 @@ fn of_two_rules_the_more_special_holds() {
     assert_eq!((counts_as(one, request), counts_as(other, request)), (Priority::High, Priority::High));
 }
 
-/// I-67: the stack for HTTP decides alike with and without claims.
+/// I-67: the stack for HTTP decides alike with and without claims, also while lower priorities are kept out.
 #[test]
 fn claims_change_no_decision_of_an_http_stack() {
     let run = |has_claims: bool| {
-        let (traffic, _) = traffic(two_regions(|c| c.limit(Limit::fixed(2)), |r| r.limit(Limit::fixed(5))));
+        let rule = Match::new().path("/checkout");
+        let (traffic, _) = traffic(one_region(
+            |c| c.limit(Limit::fixed(2)),
+            |r| r.limit(Limit::fixed(2)).priority_when(rule, Priority::High),
+        ));
         let held = Backend::<_, Response<Empty<Bytes>>, &str>::new(Step::Hang);
         let mut stack = traffic.layers(Http).passthrough(held);
-        let request = || if has_claims { claiming() } else { Request::new(()) };
-        let mut calls: Vec<_> = (0..8).map(|_| call(&mut stack, request().map(|()| Empty::<Bytes>::new()))).collect();
-        let said: Vec<_> = calls.iter_mut().map(|call| format!("{:?}", call.poll().map(Result::err))).collect();
-        (said, format!("{:?}", traffic.status()))
+        let mut said = |path: &str| {
+            let mut request = if has_claims { claiming() } else { Request::new(()) };
+            *request.uri_mut() = path.parse().expect("a path");
+            let mut called = call(&mut stack, request.map(|()| Empty::<Bytes>::new()));
+            let said = called.poll().map(|answer| answer.expect_err("a refusal"));
+            (called, format!("{said:?}"))
+        };
+        let first: Vec<_> = (0..2).map(|_| said("/").0).collect();
+        let checkout = said("/checkout").1;
+        drop(first);
+        let kept_out: Vec<_> = (0..3).map(|_| said("/").1).collect();
+        assert!(kept_out[0].contains("Priority"), "{kept_out:?}");
+        (checkout, kept_out, format!("{:?}", traffic.status()))
     };
     assert_eq!(run(true), run(false));
 }
