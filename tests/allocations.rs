@@ -11,10 +11,11 @@ use bytes::Bytes;
 use contraflow::error::Reason;
 use contraflow::layer::{Held, HostPolicy, Origin, Passthrough};
 use contraflow::protocol::ResponseBody;
-use contraflow::table::{KeySource, Maglev, ReleaseOn, Scope};
+use contraflow::table::{KeySource, Maglev, Queue, ReleaseOn, Scope};
 use contraflow::time::Clock;
 use contraflow::{
-    Draws, Entropy, Error, Facts, Grpc, Http, Match, Outcome, Pick, Plain, Rejected, Sticky, Table, TableSpec, Traffic,
+    Draws, Entropy, Error, Facts, Grpc, Http, Limit, Match, Outcome, Pick, Plain, Priority, Ratio, Rejected, Sticky,
+    Table, TableSpec, Traffic,
 };
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
@@ -340,6 +341,100 @@ fn refusals_of_a_stack_allocate_nothing() {
         traffic.evacuate(region, Duration::from_secs(60)).expect("a region of the table");
     }
     assert_refused("/api/x", Reason::NoEndpoint);
+}
+
+/// Limits of all kinds, with room for so many.
+fn limits(number: u32) -> [Limit; 6] {
+    let aimd = Limit::aimd(Duration::from_secs(60));
+    let of_api = || [Match::new().path_prefix("/api")];
+    [
+        Limit::fixed(number),
+        Limit::adaptive(),
+        aimd.clone(),
+        Limit::fixed(number).queue(Queue::of(10)),
+        Limit::fixed(number).partition("api", Ratio::percent(50), of_api()),
+        aimd.partition("api", Ratio::percent(50), of_api()).queue(Queue::of(10)),
+    ]
+}
+
+/// One route to one endpoint, and the limit at the route or at the region.
+fn limited(is_route: bool, limit: Limit) -> Table {
+    let mut spec = TableSpec::new()
+        .cluster("c", |c| c.region("near", |r| r.endpoint("a", "a:1")))
+        .route("r", |r| r.any().to("c").priority_when(Match::new().path_prefix("/api"), Priority::High));
+    if is_route {
+        spec.routes[0].limit = Some(limit);
+    } else {
+        spec.clusters[0].limit = Some(limit);
+        spec.clusters[0].endpoint_limit = Some(1000);
+    }
+    spec.build().expect("a sound table")
+}
+
+/// I-61
+#[test]
+fn being_let_in_by_limits_allocates_nothing() {
+    for limit in limits(1000) {
+        for is_route in [true, false] {
+            let traffic = traffic(limited(is_route, limit.clone()));
+            let stack = traffic.layers(plain()).passthrough(same());
+            assert_calls_allocate_nothing("passthrough", stack, &7, drop);
+            let stack = traffic.layers(plain()).per_endpoint(|_| made(same()));
+            assert_calls_allocate_nothing("per endpoint", stack, &7, drop);
+            let layers = ServiceBuilder::new().layer(traffic.route(plain())).layer(traffic.limit());
+            let by_hand = layers.layer(traffic.failover()).layer(Passthrough::new()).service(same());
+            assert_calls_allocate_nothing("by hand", by_hand, &7, drop);
+            let request = whole_request();
+            assert_calls_allocate_nothing("to the end", traffic.layers(Http).passthrough(Client), &request, read);
+            let snapshot = traffic.snapshot();
+            let decision = snapshot.decide(&Facts::path("/api"), Draws::from_word(1), NOW).expect("a route");
+            let admit = || snapshot.admit(&decision, Priority::Normal, traffic.now()).expect("its own snapshot");
+            let count = allocations(|| admit().expect("there is room").answered(Outcome::Success, traffic.now()));
+            assert_eq!(count, 0, "a permit");
+            assert_eq!(traffic.status().clusters[0].regions[0].in_flight, 0);
+        }
+    }
+}
+
+/// I-61: by the limit and by a partition. A name is copied by counting it. Who may wait is boxed before it finds the queue full.
+#[test]
+fn being_refused_by_limits_allocates_nothing() {
+    for limit in limits(1).into_iter().filter(|limit| *limit != Limit::adaptive()) {
+        // With a queue its one place is taken too, by one who stays there.
+        let limit = Limit { queue: limit.queue.map(|_| Queue::of(1)), ..limit };
+        for is_route in [true, false] {
+            let traffic = traffic(limited(is_route, limit.clone()));
+            let never = tower::service_fn(|_: u64| std::future::pending::<Result<u64, Infallible>>());
+            let mut stack = traffic.layers(plain()).passthrough(never);
+            let layers = ServiceBuilder::new().layer(traffic.route(plain())).layer(traffic.limit());
+            let mut by_hand = layers.layer(traffic.failover()).layer(Passthrough::new()).service(never);
+            let mut held = Vec::new();
+            loop {
+                let mut future = Box::pin(stack.call(7));
+                if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    break;
+                }
+                held.push(future);
+            }
+            let has_queue = limit.queue.is_some();
+            let mut refused = |is_by_hand: bool| {
+                let said = if is_by_hand { poll_once(by_hand.call(7)) } else { poll_once(stack.call(7)) };
+                assert!(matches!(said, Poll::Ready(Err(Error::Rejected(_)))), "{limit:?}");
+            };
+            for is_by_hand in [false, true] {
+                refused(is_by_hand);
+                let count = measure(|| refused(is_by_hand)).count_total;
+                assert!(count == 0 || has_queue && count <= 8, "{count}: {limit:?}, by hand: {is_by_hand}");
+            }
+            drop(held);
+            assert_eq!(traffic.status().clusters[0].regions[0].in_flight, 0);
+        }
+    }
+}
+
+/// Polled once, where it stands.
+fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// What a publish keeps besides the table, which was built before, is at most 512 bytes for each endpoint that is new.
