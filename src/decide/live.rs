@@ -25,7 +25,9 @@ pub(crate) struct Digest {
     pub(crate) target: u32,
     pub(crate) cluster: u32,
     pub(crate) reason: ClusterReason,
-    key: Option<u64>,
+    /// Whether the route is sticky and the request has a key. Apart from the key, since every request carries a digest.
+    has_key: bool,
+    key: u64,
 }
 
 /// What a digest's places stand for.
@@ -44,7 +46,15 @@ impl Digest {
         let key = route.sticky.as_ref().and_then(|sticky| sticky.key(facts));
         let (target, reason) = choose_target(table, route, key, draws.for_attempt(0));
         let (place, cluster) = (target.place, target.target.cluster);
-        let digest = Digest { route: entry.route, which: entry.which, target: place, cluster, reason, key };
+        let digest = Digest {
+            route: entry.route,
+            which: entry.which,
+            target: place,
+            cluster,
+            reason,
+            has_key: key.is_some(),
+            key: key.unwrap_or_default(),
+        };
         Ok((digest, Found { route, target }))
     }
 
@@ -55,14 +65,20 @@ impl Digest {
         Found { route, target }
     }
 
+    /// The hash of the request's key, if the route is sticky and the request has one.
+    #[inline]
+    fn key(&self) -> Option<u64> {
+        self.has_key.then_some(self.key)
+    }
+
     /// The key where the route sticks to regions, and where it sticks to endpoints.
     #[inline]
     fn keys(&self, route: &Route) -> (Option<u64>, Option<u64>) {
-        if self.key.is_none() {
+        let Some(key) = self.key() else {
             return (None, None);
-        }
+        };
         let reaches = |scope| route.sticky.as_ref().is_some_and(|sticky| sticky.scope >= scope);
-        (self.key.filter(|_| reaches(Scope::Region)), self.key.filter(|_| reaches(Scope::Endpoint)))
+        (reaches(Scope::Region).then_some(key), reaches(Scope::Endpoint).then_some(key))
     }
 }
 
@@ -113,7 +129,7 @@ fn choose_place(
         cluster_reason: digest.reason,
         region_reason: region.reason,
         endpoint_reason: endpoint.reason,
-        key: digest.key,
+        key: digest.key(),
         draws,
         readings: Readings { vetoed: region.vetoed, ..endpoint.readings },
         passed: *passed,

@@ -9,6 +9,7 @@
 mod choosing;
 mod limits;
 
+pub(crate) use choosing::First;
 pub(crate) use limits::{Turned, Unplaced};
 
 use super::held::Held;
@@ -117,19 +118,18 @@ impl Pass {
         let pin = reader.pin();
         let draws = reader.traffic().draws();
         // Looked at where they were written: they are many words, and slow to move.
-        let digest = match &protocol.facts(request) {
-            Ok(facts) => match pin.route(facts, draws) {
-                Ok(digest) => Ok((digest, pin.table().class(facts, digest.route, digest.target, digest.cluster))),
-                Err(reason) => Err(Rejected::new(reason)),
-            },
-            Err(rejected) => Err(rejected.clone()),
+        let facts = protocol.facts(request);
+        let facts = match &facts {
+            Ok(facts) => facts,
+            Err(rejected) => return Err(told(&pin, rejected.clone())),
         };
-        let (digest, class) = match digest {
+        let digest = match pin.route(facts, draws) {
             Ok(digest) => digest,
-            Err(rejected) => return Err(told(&pin, rejected)),
+            Err(reason) => return Err(told(&pin, Rejected::new(reason))),
         };
-        let began = pin.now();
         let policy = pin.table().route_at(digest.route).policy_at(digest.target);
+        let class = pin.table().class(policy, facts, digest.route, digest.cluster);
+        let began = pin.now();
         let deadline = began.after(policy.deadline);
         let (step, owes_deadline) = (Step::Routed, true);
         let (region, endpoint, shows, record) = (0, 0, false, None);
@@ -284,9 +284,17 @@ impl Pass {
         };
         let took = now.since(self.began);
         self.step = Step::Answered;
-        self.state().judge(outcome, took, now);
-        self.sample(verdict.into(), took, now);
-        self.end();
+        let state = self.pin.endpoint_state(self.digest.cluster, self.region, self.endpoint);
+        state.judge(outcome, took, now);
+        if let Some(of_region) = self.of_region {
+            // Given back after its sample, and by the drop if an algorithm panics over that.
+            state.region().bound.sample(of_region, verdict.into(), took, now);
+            self.of_region = None;
+            state.end(of_region.before_head(), false);
+        }
+        if self.of_route.is_some() {
+            self.finish_at_route(verdict.into(), took, now);
+        }
         self.tell_outcome(outcome, now);
     }
 
@@ -400,6 +408,16 @@ fn told(pin: &Pinned, rejected: Rejected) -> Rejected {
 impl Drop for Pass {
     #[inline]
     fn drop(&mut self) {
+        if self.step != Step::Answered || self.of_region.is_some() || self.of_route.is_some() {
+            self.give_back();
+        }
+    }
+}
+
+impl Pass {
+    /// All that it has, of a request that ended before its answer or in the middle of one.
+    #[inline(never)]
+    fn give_back(&mut self) {
         let rest = Rest(self);
         match rest.0.step {
             Step::Routed | Step::Answered => {}

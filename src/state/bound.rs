@@ -32,6 +32,7 @@ use crate::sync::{AtomicU64, OnceLock, Ordering, Padded};
 use crate::table::{Algorithm, Limit, Sample, Signal};
 use crate::time::{Clock, Instant};
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// What bounds the requests in flight at one place.
@@ -115,25 +116,49 @@ pub(crate) struct Asker {
 }
 
 /// What an admitted request has of a bound. Given back by [`Bound::release`].
+///
+/// In one word, since every request carries it: what was in flight, the slot of its partition and one (six bits; zero for
+/// none), whether it counts as waiting for its head and its answer is a sample, and a bit that is always set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Admission {
-    in_flight: InFlight,
-    slot: Slot,
-    /// Whether it counts as waiting for its head, and its answer is a sample.
-    is_sampled: bool,
-}
+pub(crate) struct Admission(NonZeroU64);
+
+const SLOT_AT: u32 = InFlight::BITS;
+const SLOT_MASK: u64 = (1 << 6) - 1;
+const IS_SAMPLED: u64 = 1 << 62;
+const IS_THERE: NonZeroU64 = NonZeroU64::new(1 << 63).expect("one bit is set");
 
 impl Admission {
+    #[inline]
+    fn new(in_flight: InFlight, slot: Slot, is_sampled: bool) -> Self {
+        let slot = slot.map_or(0, |slot| u64::from(slot) + 1) << SLOT_AT;
+        let is_sampled = if is_sampled { IS_SAMPLED } else { 0 };
+        Admission(IS_THERE | (in_flight.to_bits() | slot | is_sampled))
+    }
+
     /// What is to be given back once the head of the answer is there.
     #[inline]
     pub(crate) fn after_head(self) -> Hold {
-        Hold { slot: self.slot, waits: false }
+        Hold { slot: self.slot(), waits: false }
     }
 
     /// What is to be given back before.
     #[inline]
     pub(crate) fn before_head(self) -> Hold {
-        Hold { slot: self.slot, waits: self.is_sampled }
+        Hold { slot: self.slot(), waits: self.is_sampled() }
+    }
+
+    #[inline]
+    fn slot(self) -> Slot {
+        (self.0.get() >> SLOT_AT & SLOT_MASK).checked_sub(1).map(|slot| slot as u8)
+    }
+
+    #[inline]
+    fn is_sampled(self) -> bool {
+        self.0.get() & IS_SAMPLED != 0
+    }
+
+    fn in_flight(self) -> InFlight {
+        InFlight::from_bits(self.0.get())
     }
 }
 
@@ -197,7 +222,7 @@ impl Bound {
         if !mode.has(Mode::DARK.0 | Mode::PARTITIONED.0) && self.hot.gate.is_open() {
             let is_sampled = mode.has(Mode::LEARNS.0);
             if let Some(in_flight) = self.try_begin(is_sampled) {
-                return Ok(Admission { in_flight, slot: None, is_sampled });
+                return Ok(Admission::new(in_flight, None, is_sampled));
             }
         }
         self.admit_by_rank(mode, asker, now)
@@ -260,13 +285,13 @@ impl Bound {
             }
             control.partitions.begin(slot);
         }
-        Admission { in_flight, slot, is_sampled }
+        Admission::new(in_flight, slot, is_sampled)
     }
 
     /// Counts one more in flight, whatever the limit; none where that cannot be counted.
     pub(crate) fn begin(&self) -> Option<Admission> {
         let in_flight = self.hot.permits.begin(false).ok()?;
-        Some(Admission { in_flight, slot: None, is_sampled: false })
+        Some(Admission::new(in_flight, None, false))
     }
 
     /// Counts a refusal, which keeps lower ranks out for a while; what the caller is told.
@@ -286,7 +311,7 @@ impl Bound {
     /// The head of the answer is there.
     #[inline]
     pub(crate) fn head(&self, admission: Admission) {
-        if admission.is_sampled {
+        if admission.is_sampled() {
             self.hot.permits.head();
         }
     }
@@ -294,9 +319,9 @@ impl Bound {
     /// What a request showed that took so long.
     #[inline]
     pub(crate) fn sample(&self, admission: Admission, signal: Signal, took: Duration, now: Instant) {
-        if admission.is_sampled && signal != Signal::Ignored {
-            let InFlight { open, waiting } = admission.in_flight;
-            self.learn(&Sample { now, took, in_flight: open, waiting, signal });
+        if admission.is_sampled() && signal != Signal::Ignored {
+            let (in_flight, waiting) = (admission.in_flight().open(), admission.in_flight().waiting());
+            self.learn(&Sample { now, took, in_flight, waiting, signal });
         }
     }
 

@@ -17,6 +17,7 @@
 //! A limit may be lowered below what is in flight: nothing is taken back, and nothing begins until enough has ended.
 
 use crate::sync::{AtomicU64, Ordering};
+use std::fmt;
 
 const BITS: u32 = 21;
 const MASK: u64 = (1 << BITS) - 1;
@@ -32,11 +33,41 @@ const MOST: u64 = MASK - (1 << 12);
 #[derive(Debug)]
 pub(crate) struct Permits(AtomicU64);
 
-/// What was in flight when a request began, itself included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InFlight {
-    pub(crate) open: u32,
-    pub(crate) waiting: u32,
+/// What was in flight when a request began, itself included: the two counts as they stand in the word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InFlight(u64);
+
+impl InFlight {
+    /// How many bits it takes.
+    pub(crate) const BITS: u32 = LIMIT_AT;
+
+    #[inline]
+    pub(crate) fn from_bits(word: u64) -> Self {
+        InFlight(word & ((1 << InFlight::BITS) - 1))
+    }
+
+    #[inline]
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// To the end of their answers.
+    #[inline]
+    pub(crate) fn open(self) -> u32 {
+        open(self.0) as u32
+    }
+
+    /// Of those, to the heads.
+    #[inline]
+    pub(crate) fn waiting(self) -> u32 {
+        (self.0 >> BITS & MASK) as u32
+    }
+}
+
+impl fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} open, {} waiting", self.open(), self.waiting())
+    }
 }
 
 /// There is no room, or somebody came earlier.
@@ -57,11 +88,6 @@ fn open(word: u64) -> u64 {
 #[inline]
 fn limit(word: u64) -> u64 {
     word >> LIMIT_AT & MASK
-}
-
-#[inline]
-fn in_flight(word: u64) -> InFlight {
-    InFlight { open: open(word) as u32, waiting: (word >> BITS & MASK) as u32 }
 }
 
 // Relaxed, but where somebody queues: the word stands alone and publishes nothing else. All its changes have one order, so that no count is
@@ -92,7 +118,8 @@ impl Permits {
 
     /// One more in flight, whatever the limit: refused only where the word cannot count it.
     pub(crate) fn begin(&self, waits: bool) -> Result<InFlight, Full> {
-        self.change(|word| (open(word) < MOST).then_some(word + step(waits))).map(|word| in_flight(word + step(waits)))
+        self.change(|word| (open(word) < MOST).then_some(word + step(waits)))
+            .map(|word| InFlight::from_bits(word + step(waits)))
     }
 
     #[inline]
@@ -103,7 +130,7 @@ impl Permits {
             }
             let next = word + step(waits);
             match self.0.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Ok(in_flight(next)),
+                Ok(_) => return Ok(InFlight::from_bits(next)),
                 Err(later) => word = later,
             }
         }
@@ -116,7 +143,7 @@ impl Permits {
     fn begin_freely(&self, waits: bool) -> Result<InFlight, Full> {
         let before = self.0.fetch_add(step(waits), Ordering::Relaxed);
         if limit(before) == MASK && open(before) < MOST {
-            return Ok(in_flight(before + step(waits)));
+            return Ok(InFlight::from_bits(before + step(waits)));
         }
         self.take_back(waits)
     }
@@ -163,13 +190,13 @@ impl Permits {
     /// How many are in flight.
     #[inline]
     pub(crate) fn open(&self) -> u32 {
-        in_flight(self.0.load(Ordering::Relaxed)).open
+        InFlight::from_bits(self.0.load(Ordering::Relaxed)).open()
     }
 
     /// How many of those wait for their head.
     #[inline]
     pub(crate) fn waiting(&self) -> u32 {
-        in_flight(self.0.load(Ordering::Relaxed)).waiting
+        InFlight::from_bits(self.0.load(Ordering::Relaxed)).waiting()
     }
 
     /// How many may be in flight, if that is bounded.

@@ -23,7 +23,7 @@ use super::split::Weighted;
 use crate::error::{Problems, Reason, TableError};
 use crate::id::Name;
 use crate::protocol::path::normal_parameter;
-use crate::protocol::{Facts, Oddities, normal_host};
+use crate::protocol::{Facts, Oddities, Priority, normal_host};
 use crate::sync::Arc;
 use http::header::HeaderName;
 use http::uri::Scheme;
@@ -97,13 +97,17 @@ impl Table {
 
     /// What a request is to the limits on its way.
     #[inline]
-    pub(crate) fn class(&self, facts: &Facts<'_>, route: u32, target: u32, cluster: u32) -> Class {
-        let details = &self.route_at(route).details[target as usize];
-        let given = details.policy.priority.or(facts.priority()).unwrap_or_default();
-        if !details.policy.has_classes {
+    pub(crate) fn class(&self, policy: &Policy, facts: &Facts<'_>, route: u32, cluster: u32) -> Class {
+        let given = policy.priority.or(facts.priority()).unwrap_or_default();
+        if !policy.has_classes {
             return Class { priority: given, ..Class::default() };
         }
-        let classes = &details.rules.classes;
+        self.find_class(given, facts, route, cluster)
+    }
+
+    #[inline(never)]
+    fn find_class(&self, given: Priority, facts: &Facts<'_>, route: u32, cluster: u32) -> Class {
+        let classes = &self.route_at(route).rules().classes;
         Class {
             priority: classes.priority(facts).unwrap_or(given),
             of_route: classes.partition(facts),

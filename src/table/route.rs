@@ -105,7 +105,7 @@ impl Route {
         self.rules().limit.as_ref()
     }
 
-    fn rules(&self) -> &RouteRules {
+    pub(crate) fn rules(&self) -> &RouteRules {
         &self.details.first().expect("a route has a target").rules
     }
 

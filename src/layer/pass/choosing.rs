@@ -3,25 +3,50 @@
 use super::{Kept, Pass, Standing, Step, Turned, Unplaced};
 use crate::decide::Passed;
 use crate::error::{Reason, Rejected};
-use crate::state::{Admission, NotAdmitted};
+use crate::state::{Admission, NotAdmitted, Refused};
+
+/// Why a first choice was not enough.
+#[derive(Clone, Copy)]
+pub(crate) enum First {
+    /// Somebody wants to know how it is chosen.
+    Told,
+    /// The route's limit refused it.
+    AtRoute(Refused),
+    /// A limit refused it where it wanted to go.
+    At {
+        region: u32,
+        endpoint: u32,
+        refused: NotAdmitted,
+    },
+    Rejected(Reason),
+}
 
 impl Pass {
     /// The limit and the failover stage's first choice, for a request of which the leaf has said whether it can be sent at all.
+    ///
+    /// # Errors
+    /// When more has to be done: [`choose_after`](Self::choose_after) does it.
     #[inline]
-    pub(crate) fn choose_first(&mut self, admitted: Result<(), Reason>) -> Result<(), Unplaced> {
-        if let Err(reason) = admitted {
-            return Err(Unplaced::Rejected(self.reject(reason)));
+    pub(crate) fn choose_first(&mut self, admitted: Result<(), Reason>) -> Result<(), First> {
+        admitted.map_err(First::Rejected)?;
+        if self.of_route.is_none() && self.policy().is_limited {
+            self.ask_route().map_err(First::AtRoute)?;
         }
-        self.admit_to_route()?;
         if self.shows || self.pin.shared().is_observed() {
-            return self.choose_any();
+            return Err(First::Told);
         }
-        match self.pin.first_place(&self.digest, self.draws, self.began) {
-            Ok((region, endpoint)) => match self.take(region, endpoint) {
-                Ok(()) => Ok(()),
-                Err(refused) => self.choose_after(region, endpoint, refused),
-            },
-            Err(reason) => Err(Unplaced::Rejected(self.reject(reason))),
+        let place = self.pin.first_place(&self.digest, self.draws, self.began);
+        let (region, endpoint) = place.map_err(First::Rejected)?;
+        self.take(region, endpoint).map_err(|refused| First::At { region, endpoint, refused })
+    }
+
+    /// What is left to do after a first choice that was not enough.
+    pub(crate) fn choose_after(&mut self, first: First) -> Result<(), Unplaced> {
+        match first {
+            First::Told => self.choose_any(),
+            First::AtRoute(refused) => Err(self.unplaced_by_route(refused)),
+            First::Rejected(reason) => Err(Unplaced::Rejected(self.reject(reason))),
+            First::At { region, endpoint, refused } => self.choose_other(region, endpoint, refused),
         }
     }
 
@@ -34,7 +59,7 @@ impl Pass {
     }
 
     #[cold]
-    pub(super) fn choose_after(&mut self, region: u32, endpoint: u32, refused: NotAdmitted) -> Result<(), Unplaced> {
+    fn choose_other(&mut self, region: u32, endpoint: u32, refused: NotAdmitted) -> Result<(), Unplaced> {
         let (mut passed, mut turned) = (Passed::default(), None);
         (self.region, self.endpoint) = (region, endpoint);
         let chosen = if self.turn(refused, &mut passed, &mut turned) {

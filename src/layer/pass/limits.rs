@@ -38,23 +38,25 @@ impl Pass {
         if self.of_route.is_some() || !self.policy().is_limited {
             return Ok(());
         }
-        self.ask_route()
+        self.ask_route().map_err(|refused| self.unplaced_by_route(refused))
     }
 
-    fn ask_route(&mut self) -> Result<(), Unplaced> {
+    #[inline]
+    pub(super) fn ask_route(&mut self) -> Result<(), Refused> {
         let (handle, asker) = self.route_limit();
-        match handle.state.bound.admit(asker, self.began) {
-            Ok(admission) => {
-                self.of_route = Some(admission);
-                Ok(())
-            }
-            Err(refused) if refused.may_wait => Err(Unplaced::Waits(Turned { place: None, refused })),
-            Err(refused) => {
-                let rejected = self.rejected_by_route(refused.reason);
-                self.tell_rejected(&rejected);
-                Err(Unplaced::Rejected(rejected))
-            }
+        self.of_route = Some(handle.state.bound.admit(asker, self.began)?);
+        Ok(())
+    }
+
+    /// What becomes of a request that its route's limit refused.
+    #[cold]
+    pub(super) fn unplaced_by_route(&self, refused: Refused) -> Unplaced {
+        if refused.may_wait {
+            return Unplaced::Waits(Turned { place: None, refused });
         }
+        let rejected = self.rejected_by_route(refused.reason);
+        self.tell_rejected(&rejected);
+        Unplaced::Rejected(rejected)
     }
 
     #[cold]
@@ -203,6 +205,16 @@ impl Pass {
         }
         if let Some(admission) = self.of_route {
             self.route_limit().0.state.bound.sample(admission, signal, took, now);
+        }
+    }
+
+    /// The end of an attempt whose answer ends with its head, at the route's limit.
+    #[inline(never)]
+    pub(super) fn finish_at_route(&mut self, signal: Signal, took: Duration, now: Instant) {
+        if let Some(of_route) = self.of_route {
+            self.route_limit().0.state.bound.sample(of_route, signal, took, now);
+            self.of_route = None;
+            self.route_limit().0.state.bound.release(of_route.before_head());
         }
     }
 

@@ -337,7 +337,7 @@ fn under_eight_threads_and_a_limit_that_moves_no_more_than_the_cap_are_in_flight
             };
             match place.bound.admit(asker, at(count / 100)) {
                 Ok(admission) => {
-                    assert!(admission.in_flight.open <= CAP, "{admission:?}");
+                    assert!(admission.in_flight().open() <= CAP, "{admission:?}");
                     assert!(inside.fetch_add(1, Ordering::SeqCst) < u64::from(CAP));
                     place.bound.head(admission);
                     held.push(admission.after_head());

@@ -4,6 +4,11 @@ use super::*;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
+/// So many open, and so many of them waiting.
+fn in_flight(open: u64, waiting: u64) -> InFlight {
+    InFlight::from_bits(open | waiting << BITS)
+}
+
 fn permits(limit: Option<u32>) -> Arc<Permits> {
     let permits = Arc::new(Permits::new());
     _ = permits.set_limit(limit);
@@ -59,7 +64,7 @@ fn loom_the_last_place_is_given_once() {
         let mut began: Vec<_> =
             others.into_iter().filter_map(|other| other.join().expect("no thread panics")).collect();
         began.extend(permits.try_begin(true).ok());
-        assert_eq!(began, [InFlight { open: 1, waiting: 1 }]);
+        assert_eq!(began, [in_flight(1, 1)]);
     });
 }
 

@@ -4,6 +4,11 @@ use super::*;
 use crate::table::Limit;
 use std::iter;
 
+/// So many open, and so many of them waiting.
+fn in_flight(open: u64, waiting: u64) -> InFlight {
+    InFlight::from_bits(open | waiting << BITS)
+}
+
 fn limited(to: u32) -> Permits {
     let permits = Permits::new();
     assert!(!permits.set_limit(Some(to)));
@@ -29,7 +34,7 @@ fn counts(permits: &Permits) -> (u32, u32, Option<u32>) {
 #[test]
 fn a_limit_lets_in_as_many_as_it_says_and_one_more_for_each_that_ends() {
     let permits = limited(1);
-    assert_eq!(permits.try_begin(true), Ok(InFlight { open: 1, waiting: 1 }));
+    assert_eq!(permits.try_begin(true), Ok(in_flight(1, 1)));
     assert_eq!(permits.try_begin(true), Err(FULL));
     assert!(!permits.end(true));
     assert_eq!(fill(&permits), 1);
@@ -41,10 +46,10 @@ fn a_limit_lets_in_as_many_as_it_says_and_one_more_for_each_that_ends() {
 #[test]
 fn who_has_a_head_is_in_flight_and_waits_no_more() {
     let permits = limited(2);
-    assert_eq!(permits.try_begin(true), Ok(InFlight { open: 1, waiting: 1 }));
+    assert_eq!(permits.try_begin(true), Ok(in_flight(1, 1)));
     permits.head();
     assert_eq!(counts(&permits), (1, 0, Some(2)));
-    assert_eq!(permits.try_begin(false), Ok(InFlight { open: 2, waiting: 0 }));
+    assert_eq!(permits.try_begin(false), Ok(in_flight(2, 0)));
     assert_eq!(permits.try_begin(true), Err(FULL));
     assert!(!permits.end(false) && !permits.end(false));
     assert_eq!(counts(&permits), (0, 0, Some(2)));
@@ -76,9 +81,9 @@ fn no_more_begin_than_can_be_counted_whatever_the_limit() {
 #[test]
 fn who_is_counted_whatever_the_limit_fills_it_too() {
     let permits = limited(2);
-    assert_eq!(permits.begin(false), Ok(InFlight { open: 1, waiting: 0 }));
+    assert_eq!(permits.begin(false), Ok(in_flight(1, 0)));
     assert_eq!(fill(&permits), 1);
-    assert_eq!(permits.begin(true), Ok(InFlight { open: 3, waiting: 2 }));
+    assert_eq!(permits.begin(true), Ok(in_flight(3, 2)));
     assert_eq!(fill(&permits), 0);
 }
 
@@ -93,7 +98,7 @@ fn a_limit_below_what_is_in_flight_takes_nothing_back_and_lets_nobody_in_until_e
         assert_eq!(permits.try_begin_queued(false), Err(FULL));
         assert!(!permits.end(false));
     }
-    assert_eq!(permits.try_begin(false), Ok(InFlight { open: 2, waiting: 0 }));
+    assert_eq!(permits.try_begin(false), Ok(in_flight(2, 0)));
     assert!(!permits.set_limit(Some(3)));
     assert_eq!(fill(&permits), 1);
     assert!(!permits.set_limit(None));
@@ -105,7 +110,7 @@ fn while_somebody_queues_nobody_else_begins_and_who_ends_or_moves_the_limit_is_t
     let permits = holding(1, Some(3));
     permits.set_queued(true);
     assert_eq!(permits.try_begin(true), Err(FULL));
-    assert_eq!(permits.try_begin_queued(true), Ok(InFlight { open: 2, waiting: 1 }));
+    assert_eq!(permits.try_begin_queued(true), Ok(in_flight(2, 1)));
     assert!(permits.end(true) && permits.set_limit(Some(4)) && permits.set_limit(None));
     assert_eq!(counts(&permits), (1, 0, None));
     permits.set_queued(false);
@@ -125,5 +130,5 @@ fn who_took_a_place_for_a_moment_says_so_if_somebody_queues() {
     }
     let permits = holding(1, Some(2));
     permits.0.fetch_add(step(true), Ordering::Relaxed);
-    assert_eq!(permits.take_back(true), Ok(InFlight { open: 2, waiting: 1 }));
+    assert_eq!(permits.take_back(true), Ok(in_flight(2, 1)));
 }
