@@ -58,7 +58,7 @@ impl Algorithm {
         let each = |total: u32| Limit::fixed(total.div_ceil(clients).max(1));
         Some(match self {
             Algorithm::None => return None,
-            Algorithm::Fixed => each(setting.workers * 3 / 2),
+            Algorithm::Fixed => each((setting.workers * 3).div_ceil(2)),
             Algorithm::Total(total) => each(total),
             Algorithm::Aimd => Limit::aimd(objective(setting)),
             Algorithm::Vegas => Limit::vegas(),

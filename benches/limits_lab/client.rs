@@ -1,19 +1,25 @@
 //! A client: a process with a traffic of its own and, in its table, the limit that is tried.
 //!
 //! Nothing of the limiter is modelled. A client decides, admits and reports with the crate's own code, on the world's clock. It
-//! shares nothing with the other clients but the backend.
+//! shares nothing with the other clients but the backend. Those whose requests may wait have a stack of layers besides.
 
+use crate::setting::Setting;
+use crate::waiting::{Answer, Door, Stack};
 use contraflow::state::Permit;
-use contraflow::table::Algorithm;
+use contraflow::table::{Algorithm, Queue};
 use contraflow::testing::Sources;
 use contraflow::time::Instant;
 use contraflow::traffic::{Reader, RegionStatus};
-use contraflow::{Entropy, Facts, Limit, Pick, Priority, TableSpec, Traffic};
+use contraflow::{Entropy, Facts, Limit, Pick, Plain, Priority, TableSpec, Traffic};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use tokio::sync::oneshot;
+use tower::{Service, service_fn};
 
 /// One client.
-#[derive(Debug)]
 pub(crate) struct Client {
     reader: Reader,
+    stack: Stack,
     /// Permits that live.
     pub(crate) in_flight: u32,
     /// When a request of high priority was last refused.
@@ -22,22 +28,26 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of a region of so many endpoints.
-    pub(crate) fn new(limit: Option<Limit>, endpoints: usize, sources: &Sources) -> Self {
+    /// A client of the setting's backend, with this limit.
+    pub(crate) fn new(limit: Option<Limit>, setting: &Setting, door: &Door, sources: &Sources) -> Self {
+        let queue = setting.max_wait.map(|wait| Queue::of(1000).max_wait(wait));
+        let limit = limit.map(|limit| Limit { queue, ..limit });
         let table = TableSpec::new()
             .pick(Pick::LeastInFlight)
             .cluster("backend", |cluster| {
                 cluster.region("here", |mut region| {
                     region.limit = limit;
-                    (0..endpoints).fold(region, |region, at| region.endpoint(at.to_string(), format!("10.0.0.{at}:80")))
+                    (0..setting.endpoints)
+                        .fold(region, |region, at| region.endpoint(at.to_string(), format!("10.0.0.{at}:80")))
                 })
             })
-            .route("all", |route| route.any().to("backend"))
+            .route("all", |route| route.any().to("backend").deadline(setting.deadline))
             .build()
             .expect("a sound table");
         let entropy = Entropy::seeded(sources.entropy.word());
         let reader = Traffic::with_sources(table, sources.clock.clone(), entropy).reader();
-        Client { reader, in_flight: 0, refused_high: None, has_other_knobs: false }
+        let stack = stack(reader.traffic(), door);
+        Client { reader, stack, in_flight: 0, refused_high: None, has_other_knobs: false }
     }
 
     /// Asks to send one more request: to which endpoint, if the limit allows it.
@@ -49,6 +59,11 @@ impl Client {
         let name = snapshot.endpoint(&decision).expect("this snapshot decided").name();
         self.in_flight += 1;
         Some((permit, name.as_str().parse().expect("endpoints are numbered")))
+    }
+
+    /// Asks the layers, which let it wait if they may.
+    pub(crate) fn call(&mut self) -> Pin<Box<dyn Future<Output = Answer>>> {
+        (self.stack)()
     }
 
     /// Publishes a table whose limit has other knobs, or the first ones again; whether the limit is what it was.
@@ -94,4 +109,19 @@ impl Client {
     fn region(&self) -> RegionStatus {
         self.reader.traffic().status().clusters.swap_remove(0).regions.swap_remove(0)
     }
+}
+
+/// The layers over a service that leaves each request at the backend's door.
+fn stack(traffic: &Traffic, door: &Door) -> Stack {
+    let door = door.clone();
+    let mut stack = traffic.layers(Plain::new(|(): &()| Facts::path("/"))).passthrough(service_fn(move |()| {
+        let (caller, answered) = oneshot::channel();
+        door.borrow_mut().push(caller);
+        answered
+    }));
+    Box::new(move || {
+        let ready = stack.poll_ready(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(ready, Poll::Ready(Ok(()))), "the door is always open");
+        Box::pin(stack.call(()))
+    })
 }

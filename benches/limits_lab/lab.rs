@@ -6,15 +6,17 @@
 use crate::algorithms::Algorithm;
 use crate::client::Client;
 use crate::measured::{Measured, SLICE};
-use crate::server::{Health, Server, enter, work};
+use crate::server::{Health, Luck, Server, enter, work};
 use crate::setting::{Conditions, Setting};
+use crate::waiting::{self, Calls, Door};
 use contraflow::state::Permit;
 use contraflow::testing::World;
 use contraflow::time::Instant;
-use contraflow::{Outcome, Priority};
+use contraflow::{Entropy, Outcome, Priority};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// How often tables are published, where they are.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
@@ -24,23 +26,34 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_millis(100);
 
 /// What the events act on.
-#[derive(Debug)]
 pub(crate) struct Lab {
     pub(crate) setting: Rc<Setting>,
     pub(crate) servers: Vec<Server>,
-    clients: Vec<Client>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) calls: Calls,
     conditions: Conditions,
     /// Which of the setting's phases it is; none when nothing new comes any more.
     phase: Option<usize>,
-    measured: Measured,
+    pub(crate) measured: Measured,
+    /// Of all that happens to requests that were sent.
+    pub(crate) luck: Luck,
 }
 
 /// A request that was sent: empty once it was answered or given up.
 pub(crate) type Request = Rc<RefCell<Option<Sent>>>;
 
-/// What its client has of a request.
+/// Whom a request is from.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) enum Sent {
+    /// A client sent it that was asked for a permit.
+    Asked(Asked),
+    /// A client's layers sent it, and hold what there is to hold.
+    Called(oneshot::Sender<()>),
+}
+
+/// What a client has of a request that it sent by hand.
+#[derive(Debug)]
+pub(crate) struct Asked {
     client: usize,
     began: Instant,
     permit: Permit,
@@ -50,14 +63,17 @@ pub(crate) struct Sent {
 pub(crate) fn run(setting: &Setting, algorithm: Algorithm, seed: u64) -> Measured {
     let mut world = World::new(seed, |sources| {
         let limit = algorithm.limit(setting);
-        let client = |_| Client::new(limit.clone(), setting.endpoints, sources);
+        let door = Door::default();
+        let client = |_| Client::new(limit.clone(), setting, &door, sources);
         Lab {
             setting: Rc::new(setting.clone()),
             servers: (0..setting.endpoints).map(|_| Server::default()).collect(),
             clients: (0..setting.clients()).map(client).collect(),
+            calls: Calls::new(door.clone()),
             conditions: setting.phases[0].1.clone(),
             phase: None,
             measured: Measured::new(&setting.windows, setting.clients(), setting.deadline),
+            luck: Luck(Entropy::seeded(sources.entropy.word())),
         }
     });
     for (phase, (second, _)) in setting.phases.iter().enumerate() {
@@ -115,6 +131,9 @@ fn arrive(world: &mut World<Lab>) {
         (false, false) => Priority::Normal,
     };
     lab.measured.at(now).for_each(|window| window.asked.add(is_high));
+    if lab.setting.max_wait.is_some() {
+        return waiting::call(world, client);
+    }
     let asking = &mut lab.clients[client];
     let Some((permit, server)) = asking.ask(priority, now) else {
         if is_high {
@@ -126,17 +145,17 @@ fn arrive(world: &mut World<Lab>) {
     if !is_high && asking.refused_high.is_some_and(|refused| now.since(refused) < SOON) {
         lab.measured.at(now).for_each(|window| window.overtook += 1);
     }
-    send(world, Sent { client, began: now, permit }, server);
+    send(world, Asked { client, began: now, permit }, server);
 }
 
 /// A request goes to its server, and its client waits for so long.
-fn send(world: &mut World<Lab>, sent: Sent, server: usize) {
-    let request: Request = Rc::new(RefCell::new(Some(sent)));
+fn send(world: &mut World<Lab>, asked: Asked, server: usize) {
+    let request: Request = Rc::new(RefCell::new(Some(Sent::Asked(asked))));
     let (deadline, leaving) = (world.state.setting.deadline, world.state.setting.leaving);
     let waits = request.clone();
     world.after(deadline, move |world| give_up(world, &waits, true));
-    if leaving > 0.0 && world.uniform() < leaving {
-        let after = deadline.mul_f64(world.uniform());
+    if leaving > 0.0 && world.state.luck.uniform() < leaving {
+        let after = deadline.mul_f64(world.state.luck.uniform());
         let waits = request.clone();
         world.after(after, move |world| give_up(world, &waits, false));
     }
@@ -154,7 +173,11 @@ pub(crate) fn answer(world: &mut World<Lab>, request: Request) {
 
 /// The head is there; the permit is held to the end of the body.
 fn hear(world: &mut World<Lab>, request: &Request) {
-    let Some(mut sent) = request.take() else { return };
+    let mut sent = match request.take() {
+        None => return,
+        Some(Sent::Called(caller)) => return waiting::answer(world, caller),
+        Some(Sent::Asked(asked)) => asked,
+    };
     let now = world.now();
     sent.permit.answered(Outcome::Success, now);
     let lab = &mut world.state;
@@ -169,7 +192,7 @@ fn hear(world: &mut World<Lab>, request: &Request) {
 
 /// Nobody waits any more, unless the answer was there before.
 fn give_up(world: &mut World<Lab>, request: &Request, by_deadline: bool) {
-    let Some(mut sent) = request.take() else { return };
+    let Some(Sent::Asked(mut sent)) = request.take() else { return };
     let now = world.now();
     sent.permit.gave_up(by_deadline, now);
     if by_deadline {
@@ -213,7 +236,7 @@ impl Lab {
     }
 
     /// A request is in flight no more.
-    fn end(&mut self, sent: Sent) {
+    fn end(&mut self, sent: Asked) {
         self.clients[sent.client].in_flight -= 1;
         drop(sent.permit);
     }

@@ -10,7 +10,7 @@ each cell is the median of the seeds and (the worst), each marked: + passes the 
 p99 is in units of the idle backend's; [in brackets] Erlang's B for a limit of 1 each";
 
 const LABEL: usize = 30;
-const CELL: usize = 15;
+const CELL: usize = 16;
 
 /// An experiment's figures.
 #[derive(Debug)]

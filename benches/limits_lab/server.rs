@@ -6,6 +6,7 @@
 //! universal scalability law (Gunther 1993), so that throughput falls beyond the knee.
 
 use crate::lab::{Lab, Request, answer};
+use contraflow::Entropy;
 use contraflow::testing::World;
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
@@ -25,15 +26,15 @@ pub(crate) enum Law {
 
 impl Law {
     /// A service time, in units of the nominal mean.
-    fn draw(self, world: &mut World<Lab>) -> f64 {
+    fn draw(self, luck: &Luck) -> f64 {
         match self {
-            Law::Exponential => -(1.0 - world.uniform()).ln(),
+            Law::Exponential => -(1.0 - luck.uniform()).ln(),
             Law::LogNormal => {
                 // Box and Muller; the mean of exp(N) is exp(1/2) at sigma 1.
-                let radius = (-2.0 * (1.0 - world.uniform()).ln()).sqrt();
-                (radius * (TAU * world.uniform()).cos() - 0.5).exp()
+                let radius = (-2.0 * (1.0 - luck.uniform()).ln()).sqrt();
+                (radius * (TAU * luck.uniform()).cos() - 0.5).exp()
             }
-            Law::Bimodal if world.uniform() < 0.01 => 20.0,
+            Law::Bimodal if luck.uniform() < 0.01 => 20.0,
             Law::Bimodal => 0.5,
             Law::Deterministic => 1.0,
         }
@@ -56,6 +57,19 @@ impl Law {
             Law::Bimodal => 20.0,
             Law::Deterministic => 1.0,
         }
+    }
+}
+
+/// A stream of random numbers beside the world's. Arrivals are drawn from the world's, and nothing else is: so all algorithms
+/// meet the same arrivals.
+#[derive(Debug)]
+pub(crate) struct Luck(pub(crate) Entropy);
+
+impl Luck {
+    /// A random number in 0..1.
+    pub(crate) fn uniform(&self) -> f64 {
+        // The 53 bits that an f64 holds.
+        (self.0.word() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
@@ -101,7 +115,7 @@ pub(crate) fn work(world: &mut World<Lab>, place: usize) {
         server.busy += 1;
         let beyond = server.inside().saturating_sub(workers as usize);
         let setting = world.state.setting.clone();
-        let factor = setting.law.draw(world) * slow * (1.0 + setting.contention * beyond as f64);
+        let factor = setting.law.draw(&world.state.luck) * slow * (1.0 + setting.contention * beyond as f64);
         world.after(setting.mean.mul_f64(factor), move |world| {
             world.state.servers[place].busy -= 1;
             answer(world, request);

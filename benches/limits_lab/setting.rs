@@ -24,6 +24,8 @@ pub(crate) struct Setting {
     pub(crate) body: Duration,
     /// The part of callers that leave, at any time before their deadline.
     pub(crate) leaving: f64,
+    /// How long a request may wait in its client for its limit. None: not at all.
+    pub(crate) max_wait: Option<Duration>,
     /// The demand of each client beside the others'. Empty: alike.
     pub(crate) shares: Vec<f64>,
     /// The part of requests that are of high priority, the others being of low; none: all are normal.
@@ -67,6 +69,7 @@ impl Setting {
             deadline: Duration::from_millis(250),
             body: Duration::ZERO,
             leaving: 0.0,
+            max_wait: None,
             shares: Vec::new(),
             high: 0.0,
             publishes: false,

@@ -8,12 +8,14 @@ use crate::server::Health;
 use crate::setting::{Conditions, Setting};
 use std::time::Duration;
 
+type Change = fn(&mut Conditions);
+
 /// E2: workers go, or all become slower; and are back twenty seconds later.
 pub(super) fn capacity(algorithm: Algorithm, seed: u64) -> Rows {
-    let changes: [(&str, fn(&mut Conditions)); 2] =
-        [("workers", |conditions| conditions.working = 0.4), ("slower", |conditions| conditions.slow = 2.5)];
+    let fewer: Change = |conditions| conditions.working = 0.4;
+    let slower: Change = |conditions| conditions.slow = 2.5;
     let mut rows = Rows::default();
-    for (name, change) in changes {
+    for (name, change) in [("workers", fewer), ("slower", slower)] {
         for clients in [1, 10] {
             let whole = |conditions: &mut Conditions| (conditions.working, conditions.slow) = (1.0, 1.0);
             let setting = Setting::new(clients, 1.5).then(20.0, change).then(40.0, whole);
@@ -54,22 +56,18 @@ fn up(measured: &Measured, capacity: f64) -> f64 {
     (0..slices(19)).find(is_back).map_or(20.0, |slice| slice as f64 * SLICE.as_secs_f64())
 }
 
-/// E3: answers take longer on their way, and the backend can do what it could.
+/// E3: answers take longer on their way, and the backend can do what it could. What is refused beyond what is refused of the
+/// same arrivals when nothing changes.
 pub(super) fn distance(algorithm: Algorithm, seed: u64) -> Rows {
     let mut rows = Rows::default();
     for more in [40, 150] {
         for clients in [1, 10] {
-            let setting = Setting::new(clients, 0.9)
-                .then(40.0, |conditions| conditions.delay = Duration::from_millis(more))
-                .measure(5.0, 40.0)
-                .measure(40.0, 45.0)
-                .measure(45.0, 90.0);
-            let [before, first, then] = [0, 1, 2].map({
-                let measured = run(&setting, algorithm, seed);
-                move |window: usize| measured.windows[window].refusals()
-            });
-            rows.add(format!("refused % +{more} ms n={clients} 5 s"), REFUSED_AT_FIRST, first - before);
-            rows.add(format!("refused % +{more} ms n={clients} then"), Bar::AtMost(0.1, 0.1), then - before);
+            let stays = Setting::new(clients, 0.9).measure(20.0, 25.0).measure(25.0, 70.0);
+            let changes = stays.clone().then(20.0, |conditions| conditions.delay = Duration::from_millis(more));
+            let [stays, changes] = [stays, changes].map(|setting| run(&setting, algorithm, seed).windows);
+            let extra = |window: usize| changes[window].refusals() - stays[window].refusals();
+            rows.add(format!("refused % +{more} ms n={clients} 5 s"), REFUSED_AT_FIRST, extra(0));
+            rows.add(format!("refused % +{more} ms n={clients} then"), Bar::AtMost(0.1, 0.1), extra(1));
         }
     }
     rows

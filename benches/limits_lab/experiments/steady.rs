@@ -29,6 +29,15 @@ pub(super) fn exponential(algorithm: Algorithm, seed: u64) -> Rows {
         let name = format!("refused % {load}x n=50 [{floor:.1}]");
         rows.add(name, Bar::Note, window(Setting::new(50, load), algorithm, seed).refusals());
     }
+    // At most one round trip.
+    let max_wait = Some(Duration::from_millis(10));
+    for (load, bar) in [(0.5, REFUSED_AT_HALF), (0.7, REFUSED_AT_0_7)] {
+        for (clients, bar) in [(10, bar), (50, Bar::Note)] {
+            let setting = Setting { max_wait, ..Setting::new(clients, load) };
+            let refused = window(setting, algorithm, seed).refusals();
+            rows.add(format!("refused % {load}x n={clients} wait"), bar, refused);
+        }
+    }
     for clients in [1, 10] {
         let refused = window(Setting::new(clients, 0.9), algorithm, seed).refusals();
         rows.add(format!("refused % 0.9x n={clients}"), Bar::Note, refused);
@@ -38,6 +47,7 @@ pub(super) fn exponential(algorithm: Algorithm, seed: u64) -> Rows {
 
 /// E1, but for the service times and the backend's size; and where waiting requests slow down the others.
 pub(super) fn laws(algorithm: Algorithm, seed: u64) -> Rows {
+    static BEST: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];
     let mut rows = Rows::default();
     for (name, law) in [("lognormal", Law::LogNormal), ("bimodal", Law::Bimodal), ("constant", Law::Deterministic)] {
         for clients in [1, 10] {
@@ -53,7 +63,6 @@ pub(super) fn laws(algorithm: Algorithm, seed: u64) -> Rows {
         let refused = window(setting(0.5), algorithm, seed).refusals();
         rows.add(format!("refused % 0.5x c={workers} n={clients}"), REFUSED_AT_HALF, refused);
     }
-    static BEST: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];
     for (contention, best) in [0.01, 0.03].into_iter().zip(&BEST) {
         for clients in [1, 10] {
             let setting = Setting { contention, ..Setting::new(clients, 1.5) }.measure(5.0, 35.0);
@@ -75,11 +84,12 @@ pub(super) fn trickle(algorithm: Algorithm, seed: u64) -> Rows {
 
 /// E14: bodies that take much longer than heads, so that most of what is in flight waits for nothing.
 pub(super) fn streams(algorithm: Algorithm, seed: u64) -> Rows {
-    static BEST: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];
-    // About 5000 bodies are open at the backend's capacity.
-    const TOTALS: [u32; 9] = [1000, 2000, 3000, 4000, 4500, 5000, 5100, 5250, 6000];
+    static BEST: [OnceLock<f64>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+    // About 5000 bodies are open at the backend's capacity. With a limit like that a cold start beyond the capacity collapses, and
+    // stays so: the best that is fixed is then below what may wait for heads, 250 ms of arrivals.
+    const TOTALS: [u32; 12] = [150, 200, 250, 300, 350, 400, 1000, 2000, 3000, 4000, 5000, 6000];
     let mut rows = Rows::default();
-    for (load, best) in [0.5, 1.5].into_iter().zip(&BEST) {
+    for (load, best) in [0.5, 0.9, 1.5].into_iter().zip(&BEST) {
         let setting = Setting { body: Duration::from_secs(5), ..Setting::new(10, load) }.measure(30.0, 60.0);
         let best = best.get_or_init(|| best_fixed(&setting, &TOTALS));
         let window = run(&setting, algorithm, seed).windows.swap_remove(0);
@@ -93,7 +103,9 @@ pub(super) fn streams(algorithm: Algorithm, seed: u64) -> Rows {
 pub(super) fn overloaded(rows: &mut Rows, name: &str, setting: &Setting, algorithm: Algorithm, seed: u64) {
     let window = window(setting.clone(), algorithm, seed);
     rows.add(format!("goodput % {name}"), GOODPUT, 100.0 * window.rate() / setting.capacity());
-    rows.add(format!("p99 {name}"), P99, window.p99() / setting.unloaded_p99());
+    // With one worker 95% of the capacity takes a limit of 5, and then the p99 is 2.5 times the idle backend's: no limit has both.
+    let bar = if setting.workers == 1 { Bar::Note } else { P99 };
+    rows.add(format!("p99 {name}"), bar, window.p99() / setting.unloaded_p99());
 }
 
 /// The half minute after the first five seconds; of a large backend ten seconds.
