@@ -173,32 +173,32 @@ pub(crate) fn answer(world: &mut World<Lab>, request: Request) {
 
 /// The head is there; the permit is held to the end of the body.
 fn hear(world: &mut World<Lab>, request: &Request) {
-    let mut sent = match request.take() {
+    let mut asked = match request.take() {
         None => return,
         Some(Sent::Called(caller)) => return waiting::answer(world, caller),
         Some(Sent::Asked(asked)) => asked,
     };
     let now = world.now();
-    sent.permit.answered(Outcome::Success, now);
+    asked.permit.answered(Outcome::Success, now);
     let lab = &mut world.state;
-    lab.measured.answered(now, sent.client, now.since(sent.began));
+    lab.measured.answered(now, asked.client, now.since(asked.began));
     let body = lab.setting.body;
     if body.is_zero() {
-        lab.end(sent);
+        lab.end(asked);
     } else {
-        world.after(body, move |world| world.state.end(sent));
+        world.after(body, move |world| world.state.end(asked));
     }
 }
 
 /// Nobody waits any more, unless the answer was there before.
 fn give_up(world: &mut World<Lab>, request: &Request, by_deadline: bool) {
-    let Some(Sent::Asked(mut sent)) = request.take() else { return };
+    let Some(Sent::Asked(mut asked)) = request.take() else { return };
     let now = world.now();
-    sent.permit.gave_up(by_deadline, now);
+    asked.permit.gave_up(by_deadline, now);
     if by_deadline {
-        world.state.measured.late(now, now.since(sent.began));
+        world.state.measured.late(now, now.since(asked.began));
     }
-    world.state.end(sent);
+    world.state.end(asked);
 }
 
 impl Lab {
@@ -236,8 +236,8 @@ impl Lab {
     }
 
     /// A request is in flight no more.
-    fn end(&mut self, sent: Asked) {
-        self.clients[sent.client].in_flight -= 1;
-        drop(sent.permit);
+    fn end(&mut self, asked: Asked) {
+        self.clients[asked.client].in_flight -= 1;
+        drop(asked.permit);
     }
 }

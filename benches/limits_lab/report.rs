@@ -6,8 +6,8 @@ use std::fmt;
 
 /// What the marks mean.
 pub(crate) const LEGEND: &str = "\
-each cell is the median of the seeds and (the worst), each marked: + passes the bar, * is as good as the best known, F fails; \
-p99 is in units of the idle backend's; [in brackets] Erlang's B for a limit of 1 each";
+each cell is the median of the seeds and (the worst): + passes the bar, * is as good as the best known, F fails
+p99 is in units of the idle backend's; [in brackets] what a limit of 1 each refuses though nothing queues (Erlang's B)";
 
 const LABEL: usize = 30;
 const CELL: usize = 16;
