@@ -1,0 +1,163 @@
+//! The tables: a row for each figure, a column for each algorithm, the median and the worst of the seeds.
+
+use crate::algorithms::Algorithm;
+use crate::experiments::{Bar, Experiment, Row};
+use std::fmt;
+
+/// What the marks mean.
+pub(crate) const LEGEND: &str = "\
+each cell is the median of the seeds and (the worst): + passes the bar, * is as good as the best known, F fails
+p99 is in units of the idle backend's; [in brackets] what a limit of 1 each refuses though nothing queues (Erlang's B)";
+
+const LABEL: usize = 30;
+const CELL: usize = 16;
+
+/// An experiment's figures.
+#[derive(Debug)]
+pub(crate) struct Table {
+    experiment: Experiment,
+    algorithms: Vec<Algorithm>,
+    lines: Vec<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    name: String,
+    bar: Bar,
+    cells: Vec<Cell>,
+}
+
+/// One figure of one algorithm, by seed.
+#[derive(Debug, Default)]
+struct Cell(Vec<f64>);
+
+/// How a figure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Best,
+    Passes,
+    Fails,
+    /// There is no bar.
+    Unjudged,
+}
+
+impl Bar {
+    fn judge(self, value: f64) -> Verdict {
+        let (best, passes) = match self {
+            Bar::AtLeast(pass, best) => (value >= best, value >= pass),
+            Bar::AtMost(pass, best) => (value <= best, value <= pass),
+            Bar::Note => return Verdict::Unjudged,
+        };
+        match (best, passes) {
+            (true, _) => Verdict::Best,
+            (_, true) => Verdict::Passes,
+            _ => Verdict::Fails,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Best => "*",
+            Verdict::Passes => "+",
+            Verdict::Fails => "F",
+            Verdict::Unjudged => "",
+        })
+    }
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bar::AtLeast(pass, _) => write!(f, ">={pass}"),
+            Bar::AtMost(pass, _) => write!(f, "<={pass}"),
+            Bar::Note => Ok(()),
+        }
+    }
+}
+
+impl Cell {
+    /// The median, and the worst.
+    fn figures(&self, bar: Bar) -> (f64, f64) {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let worst = if matches!(bar, Bar::AtLeast(..)) { sorted[0] } else { sorted[sorted.len() - 1] };
+        // Of two in the middle the worse.
+        let place = if matches!(bar, Bar::AtLeast(..)) { (sorted.len() - 1) / 2 } else { sorted.len() / 2 };
+        (sorted[place], worst)
+    }
+
+    fn show(&self, bar: Bar) -> String {
+        let (median, worst) = self.figures(bar);
+        format!("{}{} ({}{})", short(median), bar.judge(median), short(worst), bar.judge(worst))
+    }
+}
+
+/// Three digits.
+fn short(value: f64) -> String {
+    match value.abs() {
+        ..0.005 => "0".into(),
+        ..9.995 => format!("{value:.2}"),
+        ..99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+impl Table {
+    pub(crate) fn new(experiment: Experiment, algorithms: &[Algorithm]) -> Self {
+        Table { experiment, algorithms: algorithms.to_vec(), lines: Vec::new() }
+    }
+
+    /// Takes the rows of one run of one of the algorithms, by place.
+    pub(crate) fn take(&mut self, algorithm: usize, rows: Vec<Row>) {
+        if self.lines.is_empty() {
+            let cells = || self.algorithms.iter().map(|_| Cell::default()).collect();
+            self.lines = rows.iter().map(|row| Line { name: row.name.clone(), bar: row.bar, cells: cells() }).collect();
+        }
+        for (line, row) in self.lines.iter_mut().zip(rows) {
+            assert_eq!((&line.name, line.bar), (&row.name, row.bar), "every run has the same rows");
+            line.cells[algorithm].0.push(row.value);
+        }
+    }
+
+    /// For a terminal.
+    pub(crate) fn print(&self) {
+        println!("\n{}: {}", self.experiment.name, self.experiment.about);
+        let names: Vec<String> = self.algorithms.iter().map(|one| format!("{:>CELL$}", one.name())).collect();
+        println!("{:<LABEL$}{:>7}{}", "", "bar", names.concat());
+        for line in &self.lines {
+            let cells: Vec<String> = line.cells.iter().map(|cell| format!("{:>CELL$}", cell.show(line.bar))).collect();
+            println!("{:<LABEL$}{:>7}{}", line.name, line.bar.to_string(), cells.concat());
+        }
+    }
+
+    /// For a page of the manual.
+    pub(crate) fn print_markdown(&self) {
+        println!("\n{}: {}\n", self.experiment.name, self.experiment.about);
+        let names: Vec<&str> = self.algorithms.iter().map(|one| one.name()).collect();
+        println!("| | bar | {} |", names.join(" | "));
+        println!("|---|---|{}", "---|".repeat(names.len()));
+        for line in &self.lines {
+            let cells: Vec<String> = line.cells.iter().map(|cell| cell.show(line.bar)).collect();
+            let name = line.name.replace('[', "(floor ").replace(']', ")");
+            println!("| {name} | {} | {} |", line.bar, cells.join(" | "));
+        }
+    }
+
+    /// The cells of ours that fail, each with what fails.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let Some(ours) = self.algorithms.iter().position(|one| *one == Algorithm::Ours) else { return Vec::new() };
+        let name = self.experiment.name;
+        let failing = self.lines.iter().filter_map(|line| {
+            let (median, worst) = line.cells[ours].figures(line.bar);
+            let which = match (line.bar.judge(median), line.bar.judge(worst)) {
+                (Verdict::Fails, _) => "fails",
+                (_, Verdict::Fails) => "passes, and its worst seed fails",
+                _ => return None,
+            };
+            Some(format!("{name} {}: {}, bar {}: {which}", line.name, line.cells[ours].show(line.bar), line.bar))
+        });
+        failing.collect()
+    }
+}
