@@ -9,7 +9,6 @@
 mod choosing;
 mod limits;
 
-pub(crate) use choosing::First;
 pub(crate) use limits::{Turned, Unplaced};
 
 use super::held::Held;

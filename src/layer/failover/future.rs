@@ -2,7 +2,7 @@ use crate::decide::{Decision, Passed};
 use crate::error::{Error, Reason, Rejected, TimedOut};
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, NotReady, Target};
-use crate::layer::pass::{First, Pass, Turned, Unplaced};
+use crate::layer::pass::{Pass, Turned, Unplaced};
 use crate::layer::queued::Queued;
 use crate::protocol::{Classify, Release};
 use crate::time::Sleep;
@@ -71,8 +71,11 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     pub(crate) fn start(protocol: K, mut pass: Pass, request: Q, leaf: &mut L) -> Self {
-        if let Err(unplaced) = pass.choose_first(leaf.admits(&request)) {
-            return FailoverFuture::unplaced(protocol, pass, request, leaf, unplaced);
+        if let Err(first) = pass.choose_first(leaf.admits(&request)) {
+            // Not where it was first chosen, or not so simply: a limit refused it, somebody observes, or there is nowhere to go.
+            if let Err(unplaced) = pass.choose_after(first) {
+                return FailoverFuture::unplaced(protocol, pass, request, leaf, unplaced);
+            }
         }
         if !L::SHARED {
             return FailoverFuture::asking(protocol, pass, request, leaf.clone());
@@ -94,14 +97,13 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
         }
     }
 
-    /// Not where it was first chosen, or not so simply: a limit refused it, somebody observes, or there is nowhere to go.
+    /// Nobody let it in.
     #[cold]
     #[inline(never)]
-    fn unplaced(protocol: K, mut pass: Pass, request: Q, leaf: &L, first: First) -> Self {
-        match pass.choose_after(first) {
-            Ok(()) => FailoverFuture::asking(protocol, pass, request, leaf.clone()),
-            Err(Unplaced::Waits(turned)) => FailoverFuture::waiting(protocol, pass, request, leaf.clone(), turned),
-            Err(Unplaced::Rejected(rejected)) => FailoverFuture::rejected(protocol, rejected),
+    fn unplaced(protocol: K, pass: Pass, request: Q, leaf: &L, unplaced: Unplaced) -> Self {
+        match unplaced {
+            Unplaced::Waits(turned) => FailoverFuture::waiting(protocol, pass, request, leaf.clone(), turned),
+            Unplaced::Rejected(rejected) => FailoverFuture::rejected(protocol, rejected),
         }
     }
 

@@ -41,6 +41,8 @@ impl Pass {
     }
 
     /// What is left to do after a first choice that was not enough.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn choose_after(&mut self, first: First) -> Result<(), Unplaced> {
         match first {
             First::Told => self.choose_any(),
