@@ -251,12 +251,14 @@ fn a_limit_that_was_never_used_never_grows() {
         let (mut limit, mut now) = (from(40, seed), SECOND);
         let mut words = mix64(seed);
         let mut least = limit.limit();
-        for _ in 0..5000 {
+        for count in 0..5000 {
             words = words.wrapping_add(GAMMA);
             let word = mix64(words);
             now += MILLISECOND;
             let unused = word as u32 % limit.limit().div_ceil(2).max(1);
-            limit.observe(&at(now, (word >> 32) % 40, unused, Signal::Success));
+            // Three times as slow for half a second, so that the limit has been lowered and could grow again.
+            let slow = if count / 500 % 4 == 1 { 3 } else { 1 };
+            limit.observe(&at(now, (word >> 32) % 40 * slow, unused, Signal::Success));
             assert!(limit.limit() <= least, "{least} to {}", limit.limit());
             least = limit.limit();
         }
@@ -345,9 +347,11 @@ fn answers_later_than_the_objective_lower_it_whatever_is_usual() {
 #[test]
 fn long_bodies_hold_places_and_are_no_load() {
     let (mut limit, mut now) = (adaptive(1), SECOND);
-    for _ in 0..2000 {
+    for count in 0..2000 {
         now += MILLISECOND;
-        limit.observe(&Sample { waiting: 1, ..at(now, 10, limit.limit(), Signal::Success) });
+        // Nearly two bases: as load that would be too much at a limit above twelve.
+        let took = if count < 100 { 10 } else { 19 };
+        limit.observe(&Sample { waiting: 1, ..at(now, took, limit.limit(), Signal::Success) });
     }
     assert_eq!(limit.limit(), 1000, "two more with each good answer at the limit");
 }
