@@ -12,8 +12,8 @@
 //! - *A moving average is.* It follows the overload: Gradient2's 99th percentile went from 79 to 208 ms in 15 minutes.
 //! - *Slower is overloaded.* A failover to a region 40 ms away is slower, too. At 0.9 of the capacity Vegas kept 73 % of it in
 //!   the first five seconds, Gradient2 43 %.
-//! - *Ask the clock: hold the limit low every now and then.* That alone sees the queue that others fill, and takes it for the
-//!   path.
+//! - *Hold the limit low now and then, and look.* One of many clients that does so sees the queue that the others keep full,
+//!   and takes it for the path. And a limit of 3, as Envoy's gradient has it then, refuses healthy traffic.
 //!
 //! # The rule
 //!
@@ -34,7 +34,7 @@
 //! goes up and down with it. It grows only in windows in which half of it was in use. Where more than 5 % of a window are
 //! drops, 0.6 of their ratio is cut, at most half, and nothing may raise the base.
 //!
-//! The base comes from [drains](drain): every 11 to 19 s, while the limit binds, it goes to a quarter for two round trips and
+//! The base comes from [drains](drain): every 11 to 19 s, while the limit binds, the limit goes to a quarter for two round trips and
 //! some samples. The base may fall by what is seen there. It rises slowly while the limit is free, and never because an
 //! overload lasts.
 //!
@@ -52,8 +52,8 @@
 //!
 //! # Recovery
 //!
-//! Within two windows and the settling after them the limit follows what is left of the server, and when that is whole again
-//! it is back in half a second. A trial that found a queue is not repeated for a second, then two, up to a minute. A clock
+//! Where six of ten workers are lost, the queue is short again within a second, and when they are back so is the throughput
+//! (the slowest of twenty runs, with one client or ten). A trial that found a queue is not repeated for a second, then two, up to a minute. A clock
 //! that went back by more than ten seconds begins a new window.
 //!
 //! # What it cannot do
@@ -61,13 +61,15 @@
 //! - A client that joins a standing queue of many others takes their queue for the path: it gets what it asks for, not its
 //!   part.
 //! - Many clients that meet a longer path together cannot all tell it from a queue. With ten and 40 ms more, some stay
-//!   throttled: 5 % of the requests are refused, 15 % with bad luck.
-//! - Fifty clients keep a queue for each of them: 127 ms at the 99th percentile, where ten have 71 and one has 53 (10 ms of
+//!   throttled: 5 % of the requests are refused, 12 % in the worst of twenty runs.
+//! - Fifty clients keep a queue for each of them: 117 ms at the 99th percentile, where ten have 72 and one has 53 (10 ms of
 //!   service, ten workers, half as much again as they can do). Two hundred have timeouts.
 //! - It holds the queue short; it does not look for the highest throughput. A server that gets slower the more it has to do
 //!   loses 2 to 6 % alone and more with ten clients.
-//! - In one of twenty runs something was learned wrongly for tens of seconds: a server 2.5 times slower that is taken for a
-//!   queue, a base too low for a limit of a hundred.
+//! - A server that becomes 2.5 times slower in an overload is taken for a queue until three drains have shown whose queue it
+//!   is, which takes half a minute of overload. Until then a client may have a fifth of the throughput.
+//! - A drain may see too few long answers. In one of twenty runs a base too low for a limit of a hundred refused half of the
+//!   requests.
 //!
 //! # Papers
 //!
@@ -127,7 +129,7 @@ const MOST_CUT: f64 = 0.5;
 const HEALTHY: f64 = 1.3;
 /// A drain is due only if the latency is above this multiple of the base.
 const WORTH_A_DRAIN: f64 = 1.15;
-/// The ratio of samples at the limit from which the first drain is due, as one in so many.
+/// The first drain is due where one in so many samples, or more, is at the limit.
 const BINDS: u32 = 5;
 /// What a base that fell takes of the limit, at most: to this part.
 const LEAST_REST: f64 = 0.3;
@@ -196,7 +198,7 @@ impl Adaptive {
         self.is_streaming = waits_for_bodies && sample.in_flight > 1;
         let is_good = !is_drop && (!self.base.is_known() || took < 2.0 * self.base.latency);
         if waits_for_bodies && is_good && sample.in_flight >= limit {
-            self.allowance.set_unused(self.allowance.limit + BODIES);
+            self.allowance.set_in_phase(self.allowance.limit + BODIES);
         }
         if !self.may_try(sample.now) {
             return None;
@@ -248,7 +250,7 @@ impl Adaptive {
             Stage::Drain(drain) => drain.before *= keep,
             Stage::Start | Stage::Ramp | Stage::Steady => {}
         }
-        self.allowance.set_unused(self.allowance.limit * keep);
+        self.allowance.set_in_phase(self.allowance.limit * keep);
         let settle = if self.base.is_known() {
             (CLIP * self.base.latency).min(self.window.mean_cost())
         } else {
@@ -306,7 +308,7 @@ impl Adaptive {
         if self.window.is_used {
             self.allowance.set(next);
         } else {
-            self.allowance.set_unused(next);
+            self.allowance.set_in_phase(next);
         }
         let settle = if next < DEEP * limit { self.window.mean_cost() } else { 0.0 };
         self.window = Window::after(now, settle);

@@ -10,13 +10,14 @@ use crate::time::Instant;
 
 /// So many slow answers in a row are a step.
 const RUN: u32 = 10;
-/// An answer is slow above this multiple of the usual latency: one in nine exponential ones, so a run of ten by chance is one
-/// in 10^9.
+/// An answer is slow above this multiple of the usual latency: one in nine exponential ones, so a run of ten is chance once
+/// in 3 x 10^9.
 const SLOW: f64 = 2.2;
 /// And above this multiple of the base, so that a usual that is too low raises no alarm.
 const SLOW_TO_BASE: f64 = 3.0;
 
-/// A throughput lower than usual by this factor is no news yet: windows of 20 exponential answers differ that much by chance.
+/// A throughput lower than usual by less than this factor is no news: 20 exponential answers are off by 22 %, and how many are
+/// in flight varies, too.
 const STEP: f64 = 1.8;
 /// The sum of logarithms beyond it that is a step: one window at a third of the usual, or several at half (CUSUM, Page
 /// 1954).

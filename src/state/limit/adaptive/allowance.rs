@@ -36,14 +36,14 @@ impl Allowance {
         in_flight >= self.shown.div_ceil(2)
     }
 
-    /// Goes to a limit, kept within the bounds.
+    /// Goes to a limit, kept within the bounds, and on to the next phase.
     pub(super) fn set(&mut self, limit: f64) {
         self.phase = (self.phase + GOLDEN).fract();
-        self.set_unused(limit);
+        self.set_in_phase(limit);
     }
 
-    /// Goes to a limit without a new rounding: where less than half was in use, the number shown may not rise.
-    pub(super) fn set_unused(&mut self, limit: f64) {
+    /// Goes to a limit at the phase where it is: a lower limit never shows a higher number.
+    pub(super) fn set_in_phase(&mut self, limit: f64) {
         self.limit = limit.max(f64::from(self.min)).min(f64::from(self.max));
         self.shown = ((self.limit + self.phase * BELOW_ONE) as u32).max(self.min).min(self.max);
     }
@@ -51,6 +51,6 @@ impl Allowance {
     /// Takes other bounds, and the nearest limit that they allow.
     pub(super) fn within(&mut self, bounds: RangeInclusive<u32>) {
         (self.min, self.max) = bounds.into_inner();
-        self.set_unused(self.limit);
+        self.set_in_phase(self.limit);
     }
 }

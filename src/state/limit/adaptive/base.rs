@@ -11,12 +11,12 @@ const NEAR: f64 = 1.4;
 const RISE: f64 = 0.05;
 
 /// A window this far below the base halves it: 20 exponential service times do not average a fifth of their mean (one in
-/// 10^10), so the server became faster.
+/// 10^8), so the server became faster.
 const FAR_BELOW: f64 = 0.2;
 
 /// Samples of the long mean. Its standard error is 1/sqrt(128) = 9 % of an exponential's mean.
 const LONG: f64 = 128.0;
-/// The base falls to the long mean if it is above this multiple of it: 3.5 of those errors.
+/// The base falls to the long mean if it is above this multiple of it: 2.7 of those errors.
 const CLEARLY_BELOW: f64 = 1.31;
 /// How far above that mean it falls, one error: the lowest of many means is too low.
 const LONG_MARGIN: f64 = 1.1;
