@@ -152,6 +152,20 @@ fn at_half_load_nobody_is_refused() {
     }
 }
 
+/// A drain takes as long as a dozen answers, so slow ones have fewer.
+#[test]
+fn where_answers_take_a_second_drains_leave_most_of_the_throughput() {
+    let refused = (1..=4).map(|seed| {
+        let (mut world, mut limit) = (World::new(15.0, seed), adaptive(seed));
+        world.service = 1e9;
+        world.run(&mut limit, 2000);
+        world.run(&mut limit, 5000);
+        world.refused()
+    });
+    let mean = refused.sum::<f64>() / 4.0;
+    assert!(mean < 0.42, "a third is too much for ten workers; refused are {mean}");
+}
+
 /// I-43.
 #[test]
 fn at_a_fixed_load_the_limit_does_not_drift() {
