@@ -34,9 +34,9 @@
 //! goes up and down with it. It grows only in windows in which half of it was in use. Where more than 5 % of a window are
 //! drops, 0.6 of their ratio is cut, at most half, and nothing may raise the base.
 //!
-//! The base comes from [drains](drain): every 11 to 19 s (a hundred bases, if that is longer), while the limit binds, it goes to a quarter for two round trips and
-//! some samples. The base may fall by what is seen there. It rises slowly while the limit is free, and never because an
-//! overload lasts.
+//! The base comes from [drains](drain): every 11 to 19 s (a hundred bases, if that is longer), while the limit binds, it goes
+//! to a quarter for two round trips and some samples. The base may fall by what is seen there. It rises slowly while the
+//! limit is free, and never because an overload lasts.
 //!
 //! What becomes slow at once is [tried out](trial): the limit is cut, and if the latency stays, it was no queue of ours; the
 //! path is longer, or the server slower, and the base and the limit follow.
@@ -47,15 +47,14 @@
 //! # Cold start
 //!
 //! The limit begins small, so that the first 32 answers show the base and not a queue; then it doubles until there is one.
-//! From 3 to 17 takes 22 times what an answer takes: 0.2 s where that is 10 ms, 22 s where it is 1 s. The
-//! first drain goes on until the latency stops falling: clients that start together inside an overload drain together,
-//! and see the base.
+//! From 3 to 17 takes 22 times what an answer takes: 0.2 s where that is 10 ms, 22 s where it is 1 s. The first drain goes on
+//! until the latency stops falling: clients that start together inside an overload drain together, and see the base.
 //!
 //! # Recovery
 //!
 //! Where six of ten workers are lost, the queue was short again after half a second, and the throughput back 1.5 s after they
-//! were, in the slowest of twenty simulated runs with one client and with ten. A trial that found a queue is not repeated for a second, then two, up to a minute. A clock
-//! that went back by more than ten seconds begins a new window.
+//! were, in the slowest of twenty simulated runs with one client and with ten. A trial that found a queue is not repeated
+//! for a second, then two, up to a minute. A clock that went back by more than ten seconds begins a new window.
 //!
 //! # What it cannot do
 //!
