@@ -83,6 +83,7 @@
 //! | limits in one word | `state/permits.rs` | ours; the race it excludes is Netflix/concurrency-limits#234 |
 //! | queue | `state/line.rs`, `state/codel.rs` | `CoDel` (Nichols and Jacobson 2012, RFC 8289) a lane each as `fq_codel` (RFC 8290); adaptive LIFO, Maurer 2015 |
 //! | lowest class first | `state/gate.rs` | the level of `WeChat`'s DAGOR: Zhou et al. 2018 |
+//! | the adaptive limit | `state/limit/adaptive.rs` | ours; the equation of FAST TCP (Jin, Wei, Low 2004), the target of Swift (Kumar et al. 2020), drains as `LEDBAT++` and BBR |
 //! | AIMD, Vegas, Gradient2 | `state/limit/` | Netflix/concurrency-limits; Chiu and Jain 1989; Brakmo and Peterson 1995 |
 //! | slow start | `table/policy.rs` | Envoy's load balancer |
 //! | precedence | `table/matching.rs` | Kubernetes' Gateway API, made total |

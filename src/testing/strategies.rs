@@ -3,8 +3,8 @@
 use crate::entropy::{Entropy, below};
 use crate::protocol::Priority;
 use crate::table::{
-    Aimd, Algorithm, ClusterSpec, FieldMatch, Gradient2, KeySource, Knobs, Limit, Maglev, Match, PathMatch, Pick,
-    PriorityRule, Queue, Scope, SlowStart, Sticky, Table, TableSpec, TargetSpec, ValueMatch, Vegas,
+    Adaptive, Aimd, Algorithm, ClusterSpec, FieldMatch, Gradient2, KeySource, Knobs, Limit, Maglev, Match, PathMatch,
+    Pick, PriorityRule, Queue, Scope, SlowStart, Sticky, Table, TableSpec, TargetSpec, ValueMatch, Vegas,
 };
 use crate::unit::Ratio;
 use http::{HeaderName, HeaderValue, Method, Request};
@@ -170,7 +170,7 @@ pub fn limit() -> impl Strategy<Value = Limit> {
     let algorithm = number.prop_flat_map(|number| {
         prop_oneof![
             Just(Limit::fixed(number)),
-            Just(Limit::adaptive()),
+            Just(Limit::of(Algorithm::Adaptive(Adaptive { initial: number, max: 3000, ..Adaptive::default() }))),
             Just(Limit::of(Algorithm::Aimd(Aimd { initial: number, max: 3000, ..Aimd::by(Duration::from_secs(1)) }))),
             Just(Limit::of(Algorithm::Vegas(Vegas { initial: number, max: 3000, ..Vegas::default() }))),
             Just(Limit::of(Algorithm::Gradient2(Gradient2 { initial: number, max: 3000, ..Gradient2::default() }))),

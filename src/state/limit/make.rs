@@ -1,5 +1,6 @@
 //! From what a table asks for to what finds the limit.
 
+use super::adaptive::Adaptive;
 use super::aimd::Aimd;
 use super::fixed::Fixed;
 use super::gradient2::Gradient2;
@@ -14,8 +15,10 @@ pub(crate) fn make(algorithm: &Algorithm, start: Option<u32>, seed: u64) -> Box<
     let begin = |initial: u32, min: u32, max: u32| start.unwrap_or(initial).max(min).min(max);
     match algorithm {
         Algorithm::Fixed(limit) => Box::new(Fixed::new(*limit)),
-        // adaptive.rs
-        Algorithm::Adaptive(knobs) => Box::new(Fixed::new(begin(knobs.initial, knobs.min, knobs.max))),
+        Algorithm::Adaptive(knobs) => {
+            let initial = begin(knobs.initial, knobs.min, knobs.max);
+            Box::new(Adaptive::new(&table::Adaptive { initial, ..*knobs }, seed))
+        }
         Algorithm::Aimd(knobs) => {
             let initial = begin(knobs.initial, knobs.min, knobs.max);
             Box::new(Aimd::new(&table::Aimd { initial, ..*knobs }))

@@ -12,9 +12,13 @@
 //!   backend could take, and would grow for ever.
 //! - What is ignored changes nothing.
 //!
+//! The adaptive one keeps to them in windows of samples, not in each: one drop among many is no sign, and a window in which
+//! half was in use may end with a sample that did not.
+//!
 //! A new limiter begins with the table's `initial`. One whose algorithm was changed by a publish goes on from where the
 //! old one was, since what the backend can take did not change with our opinion of how to find it.
 
+mod adaptive;
 mod aimd;
 mod fixed;
 mod gradient2;

@@ -3,6 +3,7 @@
 //! The vectors are in `tests/vectors/limits.json`, each with its source. [`coverage`] holds the list of those tested and of
 //! what we do not build, each with its reason.
 
+mod adaptive;
 mod aimd;
 mod coverage;
 mod gradient2;

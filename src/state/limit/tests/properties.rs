@@ -93,7 +93,19 @@ fn gradient2() -> impl Strategy<Value = table::Gradient2> {
     )
 }
 
+fn adaptive() -> impl Strategy<Value = Algorithm> {
+    let objective = option::of((1u64..300).prop_map(Duration::from_millis));
+    (bounds(), objective).prop_map(|((min, initial, max), objective)| {
+        Algorithm::Adaptive(table::Adaptive { initial, min, max, objective })
+    })
+}
+
 fn algorithm() -> impl Strategy<Value = Algorithm> {
+    prop_oneof![4 => prompt(), 1 => adaptive()]
+}
+
+/// Those that act on each sample. The adaptive one acts on windows of them, and has tests of its own for what it does then.
+fn prompt() -> impl Strategy<Value = Algorithm> {
     prop_oneof![
         (1..=Limit::MAX).prop_map(Algorithm::Fixed),
         aimd(),
@@ -106,7 +118,7 @@ fn algorithm() -> impl Strategy<Value = Algorithm> {
 /// nothing, no range of millions.
 fn brisk() -> impl Strategy<Value = Algorithm> {
     let narrow = |min: u32, initial: u32, max: u32| (initial.min(min + 300), max.min(min + 300));
-    algorithm().prop_map(move |algorithm| match algorithm {
+    prompt().prop_map(move |algorithm| match algorithm {
         Algorithm::Aimd(knobs) => {
             let (initial, max) = narrow(knobs.min, knobs.initial, knobs.max);
             Algorithm::Aimd(Aimd { initial, max, ..knobs })
@@ -128,6 +140,7 @@ fn brisk() -> impl Strategy<Value = Algorithm> {
 fn range(algorithm: &Algorithm) -> (u32, u32) {
     match algorithm {
         Algorithm::Fixed(limit) => (*limit, *limit),
+        Algorithm::Adaptive(knobs) => (knobs.min, knobs.max),
         Algorithm::Aimd(knobs) => (knobs.min, knobs.max),
         Algorithm::Vegas(knobs) => (1, knobs.max),
         Algorithm::Gradient2(knobs) => (knobs.min, knobs.max),
@@ -152,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn a_limit_grows_only_where_half_of_it_was_in_use(algorithm in algorithm(), seed: u64, samples in samples()) {
+    fn a_limit_grows_only_where_half_of_it_was_in_use(algorithm in prompt(), seed: u64, samples in samples()) {
         let mut found = make(&algorithm, None, seed);
         for sample in &samples {
             let before = found.limit();
@@ -172,6 +185,7 @@ proptest! {
             found.observe(sample);
             match sample.signal {
                 Signal::Success => {}
+                Signal::Dropped if matches!(algorithm, Algorithm::Adaptive(_)) => {}
                 Signal::Dropped => prop_assert!(found.limit() <= limit, "{shown} to {found:?} by {sample:?}"),
                 Signal::Ignored => prop_assert_eq!(format!("{found:?}"), shown),
             }
@@ -210,6 +224,23 @@ proptest! {
             found.observe(&Sample { signal: Signal::Ignored, ..*sample });
         }
         prop_assert_eq!(found.limit(), began);
+    }
+
+    /// In one window or in many, as time goes on: what is shown comes of numbers that a bad one would turn into the least.
+    #[test]
+    fn what_the_adaptive_one_reckons_with_is_finite(
+        algorithm in adaptive(), seed: u64, samples in samples(), gaps in prop::collection::vec(0u64..1 << 34, 80),
+    ) {
+        let mut found = make(&algorithm, None, seed);
+        let mut now = Instant::START;
+        for (sample, gap) in samples.iter().zip(gaps) {
+            for _ in 0..40 {
+                now = now.after(Duration::from_nanos(gap));
+                found.observe(&Sample { now, ..*sample });
+            }
+            let shown = format!("{found:?}");
+            prop_assert!(!shown.contains("NaN") && !shown.contains("inf"), "{shown} after {sample:?}");
+        }
     }
 
     #[test]
