@@ -13,7 +13,7 @@
 //! | [`queue`](crate::table::Limit::queue) | none | A refusal at once lets the caller go elsewhere while its deadline still has time. |
 //! | a queue's `max_wait`, `target`, `interval` | 100 ms, 5 ms, 100 ms | `CoDel`'s constants, as folly and Facebook use them; longer waits are served too late to matter. |
 //! | a queue's `ageing` | 50 ms | A background request is a critical one after 200 ms: it waits, and not for ever. |
-//! | a refusal keeps lower classes out for | 100 ms | Several answers of a service worth limiting, and `CoDel`'s interval. |
+//! | a refusal keeps a quarter of the limit from lower classes for | 100 ms | Several answers of a service worth limiting, and `CoDel`'s interval. A quarter is room for a burst of the important, and costs a few percent of the throughput while it lasts. |
 //! | [`priority`](crate::Priority) | `Normal` | Two classes above for what must not be lost, two below for what may be. |
 //! | an endpoint is no evidence for its region's limit after | 2 drops in a row | Its third says no more about the region than the first two did. |
 //! | weight | 1 | Kubernetes' Gateway API. 0 is "never", on every path. |

@@ -69,11 +69,11 @@
 //! a caller claims in a header counts for nothing, unless your rule or your code reads it.
 //!
 //! In a queue the classes go in order, and who waits counts as one class higher for each 50 ms. Without one, a refusal keeps
-//! all lower classes out for the next 100 ms, though there be room, and then each class for 100 ms more: so that a place that
-//! becomes free is there for the next important request, not for whoever happens to come.
+//! the last quarter of the limit from all lower classes for the next 100 ms, and then from each class for 100 ms more: so that
+//! the next important request finds a place, and the backend is not idle meanwhile.
 //!
 //! A [`Partition`](crate::table::Partition) is guaranteed a part of the limit. Below its guarantee it is refused only while
-//! everything is in use, and then the next place that becomes free is kept for it. What it does not use others may borrow. All
+//! everything is in use, and then the next places that become free, a quarter of the limit, are kept for it. What it does not use others may borrow. All
 //! together never exceed the limit.
 //!
 //! # What a refusal says

@@ -7,9 +7,10 @@
 //! # Who is refused
 //! When there is no room, the request that asks is refused, whatever it is; the requests that have a place keep it. So to
 //! refuse the least important first, the more important must find room that the less important did not take. After a refusal
-//! the *gate* is raised to the rank of who was refused: for a while nobody of a lower rank gets in, though there be room. Then
-//! it comes down rank by rank. So while a rank has to be refused at all, nobody more than one rank below it is admitted, and
-//! when the pressure ends the lower ranks come back one after the other.
+//! the *gate* is raised to the rank of who was refused: for a while the last quarter of the limit is for that rank and those
+//! above. Then it comes down rank by rank. So while a rank has to be refused at all, nobody below it takes a place that it
+//! would want next; and the backend does not idle meanwhile, as it would if lower ranks were shut out altogether: with one
+//! important request in ten that cost two thirds of the throughput.
 //!
 //! A request of a partition below its guarantee has the highest rank of all. It is refused only when everything is in use, and
 //! then what becomes free is kept for its partition. Others may use what it does not, and give it back within one answer.
@@ -240,6 +241,9 @@ impl Bound {
         let (rank, is_promised) = control.rank(asker, slot);
         let is_kept_out = self.hot.gate.keeps_out(rank, now).is_some();
         let reason = if is_kept_out {
+            if let Ok(in_flight) = self.hot.permits.try_begin_aside(is_sampled) {
+                return Ok(self.seated(control, in_flight, slot, is_sampled));
+            }
             if slot.is_some() { Reason::Partition } else { Reason::Priority }
         } else if let Some(in_flight) = self.try_begin(is_sampled) {
             return Ok(self.seated(control, in_flight, slot, is_sampled));

@@ -1,4 +1,4 @@
-//! Which ranks get in while others are being refused.
+//! Which ranks have to leave room while others are being refused.
 //!
 //! One word: the rank up to which requests were refused, and when. It comes down by itself, one rank for each [`HOLD`], as a
 //! function of the time that has passed, so nobody has to run for it; and it is zero while nobody is refused, which is all that

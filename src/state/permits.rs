@@ -111,6 +111,12 @@ impl Permits {
         self.begin_within(word, waits, QUEUED)
     }
 
+    /// The same for one who leaves a quarter of the limit, rounded up, to others.
+    pub(crate) fn try_begin_aside(&self, waits: bool) -> Result<InFlight, Full> {
+        let aside = |word: u64| open(word) < limit(word) * 3 / 4 && open(word) < MOST && word & QUEUED == 0;
+        self.change(|word| aside(word).then_some(word + step(waits))).map(|word| InFlight::from_bits(word + step(waits)))
+    }
+
     /// The same for the one who stands first in the queue.
     pub(crate) fn try_begin_queued(&self, waits: bool) -> Result<InFlight, Full> {
         self.begin_within(self.0.load(Ordering::Relaxed), waits, 0)

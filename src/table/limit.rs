@@ -43,8 +43,8 @@ pub struct Limit {
     pub queue: Option<Queue>,
     /// Kinds of requests with a guaranteed part of the limit. Default: none.
     ///
-    /// A partition below its guarantee is refused only while everything is in use, and gets the next place that becomes
-    /// free. What nobody uses of a guarantee others may. The limit holds for all of them together.
+    /// A partition below its guarantee is refused only while everything is in use, and a quarter of the limit is kept for it
+    /// then. What nobody uses of a guarantee others may. The limit holds for all of them together.
     pub partitions: Vec<Partition>,
     /// Decide and count, and refuse nobody: to see what a limit would do. Default: false.
     pub is_dark: bool,

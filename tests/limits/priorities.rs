@@ -10,7 +10,7 @@ fn spec(is_route: bool, limit: Limit) -> TableSpec {
 /// The time over which a refusal keeps lower classes out.
 const WINDOW: u64 = 100;
 
-/// I-40: after a refusal nobody of a lower class gets in though there is room, and they come back one class after the other.
+/// I-40: after a refusal nobody of a lower class gets what little room there is, and they come back one class after the other.
 #[test]
 fn a_refusal_keeps_lower_classes_out_for_a_while() {
     for shape in SHAPES {
@@ -111,13 +111,13 @@ fn who_has_waited_for_long_goes_before_a_higher_class_that_came_later() {
 proptest! {
     #![proptest_config(config(256))]
 
-    /// I-40: for as long as a window after a refusal of a class, nobody of more than one class lower is let in; nobody at all
-    /// of a lower class, in fact.
+    /// I-40: for as long as a window after a refusal of a class, nobody of a lower class is let into the last quarter, so that
+    /// the next of the class finds a place.
     #[test]
     fn nobody_lower_is_let_in_for_a_window_after_a_refusal(
         is_route: bool,
         shape in select(&SHAPES[..]),
-        limit in 1..5_u32,
+        limit in 1..9_u32,
         acts in vec((proptest::option::weighted(0.7, select(&Priority::ALL[..])), any::<usize>(), 0..40_u64), 0..120),
     ) {
         let (traffic, hand) = traffic(spec(is_route, Limit::fixed(limit)));
@@ -138,7 +138,10 @@ proptest! {
             let mut called = call(&mut post, letter_of(priority));
             let has_room = (calls.len() as u32) < limit;
             if called.waits() {
-                prop_assert!(highest.is_none_or(|highest| priority >= highest), "{:?} after {:?}", priority, highest);
+                // In what a lower class may use, the last quarter was free for the one that was refused.
+                let is_aside = (calls.len() as u32) < limit * 3 / 4;
+                let is_next = highest.is_none_or(|highest| priority >= highest);
+                prop_assert!(is_aside || is_next, "{:?} after {:?}", priority, highest);
                 calls.push(called);
                 continue;
             }
