@@ -105,7 +105,7 @@ impl Pass {
 
     /// It waits no longer and has no place: it chooses by what may be used now.
     pub(crate) fn choose_anew(&mut self) -> Result<(), Unplaced> {
-        self.began = self.pin.now();
+        self.begin_now().map_err(Unplaced::Rejected)?;
         self.admit_to_route()?;
         self.choose_any()
     }
