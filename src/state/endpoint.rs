@@ -20,17 +20,20 @@ pub(crate) struct EndpointState {
     ewma: PeakEwma,
     patience: Patience,
     successes: AtomicU64,
+    /// Failures, and above [`UNANSWERED`] the requests given up one after the other, none answered in between: in one word, so
+    /// that the region's pointer still stands on the same line.
     failures: AtomicU64,
-    /// Requests given up one after the other, none answered in between.
-    unanswered: AtomicU64,
     region: Arc<RegionState>,
     /// When it joined a region that was running; none for one that was there from the region's beginning.
     joined: Option<Instant>,
     incarnation: u64,
 }
 
-/// Requests that are given up in a row before an endpoint is suspected: one may be chance, two are rarely.
-const BLIND_AFTER: u64 = 2;
+/// One request that was given up, above 2^60 failures.
+const UNANSWERED: u64 = 1 << 60;
+
+/// More than two given up in a row: one may be chance, two are rarely.
+const SUSPECT: u64 = 3 * UNANSWERED;
 
 /// Why a request was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +67,6 @@ impl EndpointState {
             patience: Patience::new(),
             successes: AtomicU64::new(0),
             failures: AtomicU64::new(0),
-            unanswered: AtomicU64::new(0),
             region,
             joined,
             incarnation,
@@ -114,8 +116,8 @@ impl EndpointState {
     #[inline]
     pub(crate) fn judge(&self, outcome: Outcome, took: Duration, now: Instant) {
         // Relaxed: counters that are shown, or tell how many samples there are.
-        if outcome != Outcome::Ignore && self.unanswered.load(Ordering::Relaxed) > 0 {
-            self.unanswered.store(0, Ordering::Relaxed);
+        if outcome != Outcome::Ignore && self.failures.load(Ordering::Relaxed) >= UNANSWERED {
+            self.failures.fetch_and(UNANSWERED - 1, Ordering::Relaxed);
         }
         match outcome {
             Outcome::Success => {
@@ -136,8 +138,11 @@ impl EndpointState {
         if !by_deadline && waited < self.patience.after(self.successes()) {
             return Outcome::Ignore;
         }
-        self.failures.fetch_add(1, Ordering::Relaxed);
-        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        let another = |word: u64| {
+            let unanswered = if word >= SUSPECT { 0 } else { UNANSWERED };
+            Some(word + 1 + unanswered)
+        };
+        _ = self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, another);
         self.ewma.observe_at_least(waited, now);
         Outcome::Failure
     }
@@ -145,7 +150,7 @@ impl EndpointState {
     /// Whether it has left so many requests in a row without an answer that it looks like a hole rather than like a part
     /// of a busy region: what it does not answer says nothing of what the region can take.
     pub(crate) fn is_suspect(&self) -> bool {
-        self.unanswered.load(Ordering::Relaxed) > BLIND_AFTER
+        self.failures.load(Ordering::Relaxed) >= SUSPECT
     }
 
     /// Gives back what a request held.
@@ -197,7 +202,7 @@ impl EndpointState {
     }
 
     pub(crate) fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
+        self.failures.load(Ordering::Relaxed) & (UNANSWERED - 1)
     }
 
     /// How long it has been warming up; none when it never had to.

@@ -114,7 +114,8 @@ impl Permits {
     /// The same for one who leaves a quarter of the limit, rounded up, to others.
     pub(crate) fn try_begin_aside(&self, waits: bool) -> Result<InFlight, Full> {
         let aside = |word: u64| open(word) < limit(word) * 3 / 4 && open(word) < MOST && word & QUEUED == 0;
-        self.change(|word| aside(word).then_some(word + step(waits))).map(|word| InFlight::from_bits(word + step(waits)))
+        self.change(|word| aside(word).then_some(word + step(waits)))
+            .map(|word| InFlight::from_bits(word + step(waits)))
     }
 
     /// The same for the one who stands first in the queue.
