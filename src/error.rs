@@ -182,7 +182,7 @@ impl Rejected {
         Rejected { reason, region: region.cloned(), retry_after: Some(retry_after) }
     }
 
-    /// The region whose limit refused it; none when it was refused for another reason, or by a route's limit.
+    /// The region whose limit, or whose endpoint's, refused it; none when it was refused for another reason, or by a route's limit.
     ///
     /// When several regions refused it, the first: the one it should have gone to.
     pub fn region(&self) -> Option<&Name> {

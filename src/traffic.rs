@@ -403,7 +403,12 @@ impl Traffic {
         &self,
         write: impl FnOnce(&mut Writer) -> Result<Published, PublishError>,
     ) -> Result<Published, PublishError> {
-        let published = write(&mut self.core.writer.lock())?;
+        let (published, waited_for) = {
+            let mut writer = self.core.writer.lock();
+            (write(&mut writer)?, writer.registry.take_waited_for())
+        };
+        // Whoever is let in is woken, and may do anything.
+        waited_for.into_iter().for_each(|place| place.bound().let_in());
         self.tell(|| Event::Published { generation: published.generation });
         Ok(published)
     }

@@ -10,7 +10,7 @@ use super::split::choose_target;
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::{Facts, Priority};
-use crate::state::{Asker, ClusterHandle, EndpointState, LatestVeto, Permit, Snapshot, View};
+use crate::state::{Asker, ClusterHandle, EndpointState, HOLD, LatestVeto, NotAdmitted, Permit, Snapshot, View};
 use crate::table::{Endpoint, Route, Scope, Table, Target, Weighed};
 use crate::time::Instant;
 use crate::unit::Share;
@@ -229,7 +229,7 @@ impl Snapshot {
 
     /// The same if the limits of the region and of the endpoint allow it; `None` for another generation's.
     ///
-    /// Nobody waits here, and a route's limit is not asked: the layers do both.
+    /// Nobody waits here, no partition counts it, and a route's limit is not asked: the layers do all three.
     ///
     /// # Errors
     /// [`Reason::Limit`], [`Reason::Priority`]: with the region, and after how long another try makes sense.
@@ -266,7 +266,10 @@ impl Snapshot {
             Ok(admission) => Ok(Permit::new(endpoint, admission, now)),
             Err(refused) => {
                 let name = self.table().cluster_at(decision.cluster).regions()[decision.region as usize].name();
-                Err(region.state.bound.refuse(asker, refused.reason(), Some(name), now))
+                Err(match refused {
+                    NotAdmitted::ByEndpoint => Rejected::by_limit(Reason::Limit, Some(name), HOLD),
+                    NotAdmitted::ByRegion(refused) => region.state.bound.refuse(asker, refused.reason, Some(name), now),
+                })
             }
         })
     }

@@ -15,7 +15,7 @@
 //! | a queue's `ageing` | 50 ms | A background request is a critical one after 200 ms: it waits, and not for ever. |
 //! | a refusal keeps a quarter of the limit from lower classes for | 100 ms | Several answers of a service worth limiting, and `CoDel`'s interval. A quarter is room for a burst of the important, and costs a few percent of the throughput while it lasts. |
 //! | [`priority`](crate::Priority) | `Normal` | Two classes above for what must not be lost, two below for what may be. |
-//! | an endpoint is no evidence for its region's limit after | 2 drops in a row | Its third says no more about the region than the first two did. |
+//! | an endpoint is no evidence for its region's limit after | 2 requests in a row without an answer | Its third says no more about the region than the first two did. |
 //! | weight | 1 | Kubernetes' Gateway API. 0 is "never", on every path. |
 //! | rank | 0 | All regions serve; a rank is a decision to keep one in reserve. |
 //! | [`slow_start`](crate::table::Knobs::slow_start) | off | As Envoy. What a cold endpoint can take is known to its owner only. Where it is on: from 10% of the weight in a line, Envoy's `min_weight_percent` and aggression 1. |

@@ -19,11 +19,14 @@
 //!   the endpoint's 99th percentile is taken for a timeout of the endpoint, however long it was the upload that took.
 //! - A limit is one process's: fifty processes with `Limit::fixed(100)` are five thousand. The adaptive one finds its part
 //!   among others by itself; with very many callers, each is left at its least, which is 1.
+//! - A route counts only while it has a limit: what began before its first limit is not in the count. Regions and endpoints
+//!   always count.
+//! - Limits are of one cluster's region: a server that stands in three clusters may get three times as many.
 //! - A limit's queue is entered when the future is first polled, and costs allocations; so does its timer.
 //! - An endpoint's limit has no queue and no algorithm: its candidates go elsewhere.
 //! - Over its life a limiter knows 32 names of partitions, 16 at once; later names have no guarantee.
-//! - Without a queue, refusing the lowest class first is exact once somebody was refused: the request that finds everything in
-//!   use for the first time is refused whatever its class.
+//! - Refusing the lowest class first begins with a refusal: the request that finds everything in use for the first time is
+//!   refused whatever its class. At a limit of one the quarter that is kept is all of it.
 //! - About two million requests can be counted in flight at one place; the next is refused.
 //! - A future that was called and never polled counts as in flight until it is dropped, and so does a body that is never polled.
 //! - A request that waits for an endpoint's service to become ready notices an evacuation when it is next polled: when

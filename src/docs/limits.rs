@@ -68,13 +68,14 @@
 //! ([`Prioritized`](crate::protocol::Prioritized), [`Facts::with_priority`](crate::Facts::with_priority)), else `Normal`. What
 //! a caller claims in a header counts for nothing, unless your rule or your code reads it.
 //!
-//! In a queue the classes go in order, and who waits counts as one class higher for each 50 ms. Without one, a refusal keeps
-//! the last quarter of the limit from all lower classes for the next 100 ms, and then from each class for 100 ms more: so that
-//! the next important request finds a place, and the backend is not idle meanwhile.
+//! In a queue the classes go in order, and who waits counts as one class higher for each 50 ms. A refusal, where there is a
+//! queue one by the queue, keeps the last quarter of the limit from all lower classes for the next 100 ms, and then from each
+//! class for 100 ms more: so that the next important request finds a place, and the backend is not idle meanwhile. Who is kept
+//! out then is refused, and does not wait.
 //!
 //! A [`Partition`](crate::table::Partition) is guaranteed a part of the limit. Below its guarantee it is refused only while
-//! everything is in use, and then the next places that become free, a quarter of the limit, are kept for it. What it does not use others may borrow. All
-//! together never exceed the limit.
+//! everything is in use, and then a quarter of the limit is kept for it as it becomes free. What it does not use others may
+//! borrow. All together never exceed the limit.
 //!
 //! # What a refusal says
 //! [`Rejected`](crate::Rejected) has the reason, the region that refused first, and after how long another try makes sense:
@@ -95,7 +96,7 @@
 //! # What an answer teaches
 //! | it | says |
 //! |---|---|
-//! | was answered, whatever the status but these | success: how long an answer takes |
+//! | was answered, and not as a failure | success: how long an answer takes |
 //! | was answered 429, 503 with `Retry-After`, `RESOURCE_EXHAUSTED` | a drop: too much |
 //! | was not answered by the deadline, or its caller left later than the endpoint's 99th percentile | a drop |
 //! | failed otherwise, or its caller left early | nothing |

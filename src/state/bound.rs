@@ -19,7 +19,7 @@
 //! An algorithm sees the answers of requests that were admitted while it was in force. It runs under a lock that nobody waits
 //! for: of two samples at the same moment one is left out, which biases nothing, unless it is a drop, which waits for the next.
 //! A table that changes the limit's knobs leaves what is in flight and what was learned as it is; one that changes the
-//! algorithm begins with the limit that was in force.
+//! algorithm begins with the limit that was in force, unless it is a user's own.
 
 use super::gate::{Gate, HOLD, Rank};
 use super::learning::Learning;
@@ -186,19 +186,21 @@ impl Bound {
     }
 
     /// Puts a limit in force, or none; the slots of its partitions, by place. What is in flight stays, and what was learned.
-    pub(crate) fn apply(&self, limit: Option<&Limit>, clock: &Clock, seed: u64) -> Box<[Slot]> {
+    ///
+    /// And whether anybody stands in the queue, who may begin now: to be let in with no lock held.
+    #[must_use = "who stands in the queue has to be let in"]
+    pub(crate) fn put(&self, limit: Option<&Limit>, clock: &Clock, seed: u64) -> (Box<[Slot]>, bool) {
         let Some(limit) = limit else {
-            if let Some(control) = self.control() {
-                let is_queued = control.learning.pause(|| {
+            let is_queued = self.control().is_some_and(|control| {
+                control.learning.pause(|| {
                     let is_queued = self.hot.permits.set_limit(None);
                     // Release, and after the limit: whoever finds no queue any more finds no limit either. It pairs with
                     // the fence in `BoundRef::enter`.
                     self.hot.mode.store(0, Ordering::Release);
                     is_queued
-                });
-                self.let_in_if(is_queued);
-            }
-            return Box::default();
+                })
+            });
+            return (Box::default(), is_queued);
         };
         let control = self.control.get_or_init(|| Box::new(Control::new(clock.clone())));
         let slots = control.partitions.adopt(&limit.partitions);
@@ -212,6 +214,13 @@ impl Bound {
             self.hot.mode.store(Mode::of(limit).0, Ordering::Relaxed);
             self.hot.permits.set_limit(Some(number))
         });
+        (slots, is_queued)
+    }
+
+    /// The same, and lets in who may begin.
+    #[cfg(test)]
+    pub(super) fn apply(&self, limit: Option<&Limit>, clock: &Clock, seed: u64) -> Box<[Slot]> {
+        let (slots, is_queued) = self.put(limit, clock, seed);
         self.let_in_if(is_queued);
         slots
     }
@@ -238,7 +247,7 @@ impl Bound {
             return Err(Refused { reason: Reason::Limit, may_wait: false });
         };
         let slot = self.slot(asker);
-        let (rank, is_promised) = control.rank(asker, slot);
+        let rank = control.rank(asker, slot);
         let is_kept_out = self.hot.gate.keeps_out(rank, now).is_some();
         let reason = if is_kept_out {
             if let Ok(in_flight) = self.hot.permits.try_begin_aside(is_sampled) {
@@ -247,19 +256,20 @@ impl Bound {
             if slot.is_some() { Reason::Partition } else { Reason::Priority }
         } else if let Some(in_flight) = self.try_begin(is_sampled) {
             return Ok(self.seated(control, in_flight, slot, is_sampled));
-        } else if slot.is_some() && !is_promised {
+        } else if slot.is_some() && rank != Rank::GUARANTEED {
             Reason::Partition
         } else {
             Reason::Limit
         };
-        if mode.has(Mode::DARK.0)
+        // Looked at anew: a table may have put another limit in force since, and it was that which refused.
+        if self.is_dark()
             && let Ok(in_flight) = self.hot.permits.begin(is_sampled)
         {
             control.refusals.count_dark();
             return Ok(self.seated(control, in_flight, slot, is_sampled));
         }
         // Who is kept out for the sake of others does not wait: in an empty queue it would find the room that is kept for them.
-        Err(Refused { reason, may_wait: mode.has(Mode::QUEUES.0) && !is_kept_out })
+        Err(Refused { reason, may_wait: self.queues() && !is_kept_out })
     }
 
     /// A place, if there is one that nobody waits for.
@@ -302,7 +312,7 @@ impl Bound {
     #[cold]
     pub(crate) fn refuse(&self, asker: Asker, reason: Reason, region: Option<&Name>, now: Instant) -> Rejected {
         let Some(control) = self.control.get() else { return Rejected::by_limit(reason, region, HOLD) };
-        let (rank, _) = control.rank(asker, self.slot(asker));
+        let rank = control.rank(asker, self.slot(asker));
         let kept_out = self.hot.gate.keeps_out(rank, now);
         control.refusals.count(reason);
         if kept_out.is_none() {
@@ -434,10 +444,10 @@ impl Bound {
 }
 
 impl Control {
-    /// Who goes first: and whether that is for a promise.
-    fn rank(&self, asker: Asker, slot: Slot) -> (Rank, bool) {
+    /// Who goes first.
+    fn rank(&self, asker: Asker, slot: Slot) -> Rank {
         let is_promised = slot.is_some_and(|slot| self.partitions.is_promised(slot));
-        (if is_promised { Rank::GUARANTEED } else { Rank::from(asker.priority) }, is_promised)
+        if is_promised { Rank::GUARANTEED } else { Rank::from(asker.priority) }
     }
 
     fn new(clock: Clock) -> Self {
@@ -484,7 +494,8 @@ impl Refusals {
 /// A limit as it is now.
 ///
 /// Of a region's limit a request that another region takes counts as refused here. What was offered is what was admitted,
-/// refused for one of the reasons, or left the queue.
+/// refused for one of the reasons, or left the queue; a call that was turned away to the queue and dropped before it was ever
+/// polled is in none of them. What an endpoint's own limit refuses is not in here.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LimitStatus {

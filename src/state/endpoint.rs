@@ -52,10 +52,7 @@ impl NotAdmitted {
     }
 
     pub(crate) fn reason(self) -> Reason {
-        match self {
-            NotAdmitted::ByRegion(refused) => refused.reason,
-            NotAdmitted::ByEndpoint => Reason::Limit,
-        }
+        self.into_refused().reason
     }
 }
 
@@ -110,14 +107,24 @@ impl EndpointState {
     pub(crate) fn head(&self, admission: Admission) {
         self.in_flight.head();
         self.region.bound.head(admission);
+        self.has_answered();
+    }
+
+    /// It is no hole.
+    #[inline]
+    fn has_answered(&self) {
+        // Relaxed: a hint of what others saw.
+        if self.failures.load(Ordering::Relaxed) >= UNANSWERED {
+            self.failures.fetch_and(UNANSWERED - 1, Ordering::Relaxed);
+        }
     }
 
     /// What an answer says whose head came after so long.
     #[inline]
     pub(crate) fn judge(&self, outcome: Outcome, took: Duration, now: Instant) {
         // Relaxed: counters that are shown, or tell how many samples there are.
-        if outcome != Outcome::Ignore && self.failures.load(Ordering::Relaxed) >= UNANSWERED {
-            self.failures.fetch_and(UNANSWERED - 1, Ordering::Relaxed);
+        if outcome != Outcome::Ignore {
+            self.has_answered();
         }
         match outcome {
             Outcome::Success => {

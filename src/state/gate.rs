@@ -61,7 +61,8 @@ impl Gate {
             // Nobody is kept out any more. Who raised it meanwhile does so again at the next refusal.
             _ = self.0.compare_exchange(word, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
-        (now < until).then(|| until.since(now))
+        // Some ask by a moment before the refusal; who is not below it is not kept out.
+        (level > rank && now < until).then(|| until.since(now))
     }
 
     /// Somebody of this rank was refused.
@@ -75,7 +76,7 @@ impl Gate {
             // What it has come down to meanwhile.
             let down = now.since(since).as_nanos() / HOLD.as_nanos();
             let left = u128::from(level.0).saturating_sub(down);
-            (word == 0 || u128::from(rank.0) >= left).then(|| word_of(rank, now))
+            (word == 0 || u128::from(rank.0) >= left).then(|| word_of(rank, now.max(since)))
         };
         _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, raised);
     }
@@ -146,6 +147,15 @@ mod tests {
         assert!(gate.keeps_out(Rank::GUARANTEED, at(3)).is_none());
         gate.satisfy();
         assert!(gate.is_open());
+    }
+
+    #[test]
+    fn who_asks_by_an_earlier_moment_is_kept_out_by_higher_ranks_only() {
+        let gate = Gate::new();
+        gate.raise(Rank::from(Priority::High), at(1000));
+        assert_eq!(kept_out(&gate, 999), [Priority::Background, Priority::Low, Priority::Normal]);
+        gate.raise(Rank::from(Priority::High), at(900));
+        assert_eq!(kept_out(&gate, 1090).len(), 3, "an older refusal does not move it back");
     }
 
     #[test]

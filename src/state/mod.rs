@@ -37,6 +37,7 @@ pub(crate) use alias::Drawn;
 pub(crate) use bound::{Admission, Asker, Hold, Refused};
 pub(crate) use cluster::ClusterHandle;
 pub(crate) use endpoint::{EndpointState, NotAdmitted};
+pub(crate) use gate::HOLD;
 pub(crate) use handle::RegionHandle;
 pub(crate) use registry::Registry;
 pub(crate) use route::{RouteHandle, RouteState};

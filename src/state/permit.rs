@@ -42,7 +42,8 @@ impl Permit {
     }
 
     /// Records that nobody waits for the head any more, and what that says: a wait that a deadline ended, or one beyond the
-    /// endpoint's patience, is a timeout; a shorter one says nothing.
+    /// endpoint's patience, is a timeout; a shorter one says nothing. After two in a row without an answer the region's limit
+    /// learns nothing more from the endpoint until it answers.
     ///
     /// Only the first call counts, and none after [`answered`](Self::answered).
     pub fn gave_up(&mut self, by_deadline: bool, now: Instant) -> Outcome {
@@ -52,7 +53,8 @@ impl Permit {
         self.gave_up = true;
         let waited = now.since(self.began);
         let outcome = self.endpoint.abandon(waited, by_deadline, now);
-        if outcome == Outcome::Failure {
+        // As in the layers, but without a look at the others of the region.
+        if outcome == Outcome::Failure && !self.endpoint.is_suspect() {
             self.endpoint.region().bound.sample(self.admission, Signal::Dropped, waited, now);
         }
         outcome

@@ -12,6 +12,7 @@ use super::handle::{Handles, RegionHandle};
 use super::region::RegionState;
 use super::route::{RouteHandle, RouteState};
 use super::veto::{LatestVeto, Veto};
+use super::waiting::BoundRef;
 use crate::entropy::Entropy;
 use crate::id::{Generation, Name};
 use crate::sync::{Arc, AtomicU64};
@@ -35,6 +36,8 @@ pub(crate) struct Registry {
     /// What left the table and is still held by a permit or by a snapshot that somebody may have pinned.
     draining: Vec<Arc<EndpointState>>,
     incarnations: u64,
+    /// Where somebody stands in a queue and may begin since the last table.
+    waited_for: Vec<BoundRef>,
 }
 
 #[derive(Debug)]
@@ -77,6 +80,7 @@ impl Registry {
             latest_veto,
             draining: Vec::new(),
             incarnations: 0,
+            waited_for: Vec::new(),
         }
     }
 
@@ -97,8 +101,16 @@ impl Registry {
         let slot = self.routes.entry(route.name().clone()).or_insert_with(new);
         slot.last_used = generation;
         let seed = seed(route.limit(), &self.entropy);
-        let slots = slot.state.bound.apply(route.limit(), &self.clock, seed);
+        let (slots, is_queued) = slot.state.bound.put(route.limit(), &self.clock, seed);
+        if is_queued {
+            self.waited_for.push(BoundRef::Route(slot.state.clone()));
+        }
         route.limit().map(|_| RouteHandle { state: slot.state.clone(), slots })
+    }
+
+    /// Where somebody may begin since the last table: to be let in when no lock is held, since they are woken.
+    pub(crate) fn take_waited_for(&mut self) -> Vec<BoundRef> {
+        std::mem::take(&mut self.waited_for)
     }
 
     /// The regions of that name, in all clusters.
@@ -117,6 +129,7 @@ impl Registry {
             clock: &self.clock,
             vetoes: &mut self.vetoes,
             incarnations: &mut self.incarnations,
+            waited_for: &mut self.waited_for,
             generation,
             now,
         };
@@ -178,6 +191,7 @@ struct Adoption<'a> {
     clock: &'a Clock,
     vetoes: &'a mut BTreeMap<Name, Arc<Veto>>,
     incarnations: &'a mut u64,
+    waited_for: &'a mut Vec<BoundRef>,
     generation: Generation,
     now: Instant,
 }
@@ -201,7 +215,10 @@ impl ClusterSlot {
         });
         slot.last_used = adoption.generation;
         let seed = seed(region.limit(), adoption.entropy);
-        let slots = slot.state.bound.apply(region.limit(), adoption.clock, seed);
+        let (slots, is_queued) = slot.state.bound.put(region.limit(), adoption.clock, seed);
+        if is_queued {
+            adoption.waited_for.push(BoundRef::Region(slot.state.clone()));
+        }
         let endpoints = region.endpoints().iter().map(|endpoint| {
             if let Some(known) = slot.endpoints.get_mut(endpoint.name()) {
                 known.last_used = adoption.generation;

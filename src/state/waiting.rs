@@ -155,7 +155,7 @@ impl BoundRef {
 impl Bound {
     /// There may be room: lets in who is next, for as long as there is.
     #[cold]
-    pub(super) fn let_in(&self) {
+    pub(crate) fn let_in(&self) {
         // Pairs with `set_queued`: all changes of the word are in one chain with the one that said that somebody queues.
         fence(Ordering::Acquire);
         if let Some(control) = self.control() {

@@ -50,14 +50,14 @@ pub trait LimitAlgorithm: fmt::Debug + Send {
 
     /// Takes the sample of a request that ended.
     ///
-    /// Called for each, in the order in which they ended, or nearly: of two that end at the same moment on two threads one
+    /// Called for each that says something, in the order in which they ended, or nearly: of two that end at the same moment on two threads one
     /// may be left out, unless it is a drop.
     fn observe(&mut self, sample: &Sample);
 
     /// Takes other knobs and keeps what it has learned; whether it could. Default: it cannot.
     ///
     /// Asked when a publish changes the limit. One that cannot is replaced, and the new one begins with the limit that was in
-    /// force.
+    /// force; one of your own begins where it begins.
     fn adjust(&mut self, knobs: &Algorithm) -> bool {
         let _ = knobs;
         false

@@ -93,7 +93,8 @@ pub struct RegionSpec {
     pub weight: u32,
     /// What the region can take. Default: unknown.
     pub capacity: Option<Capacity>,
-    /// What differs from the cluster's limit. Default: nothing. Partitions are the cluster's, and cannot be set here.
+    /// In place of the cluster's limit, its queue and all. Default: the cluster's. Partitions are the cluster's, and cannot be
+    /// set here.
     pub limit: Option<Limit>,
     /// What serves in the region. Order has no meaning.
     pub endpoints: Vec<EndpointSpec>,

@@ -166,7 +166,10 @@ impl Pass {
     /// Back to an endpoint that was asked before, if its limits still let it in.
     pub(crate) fn return_to(&mut self, standing: Standing) -> Result<(), Rejected> {
         if let Err(refused) = self.take(standing.region, standing.endpoint) {
-            let rejected = self.rejected_by_region(standing.region, refused.reason());
+            let rejected = match refused {
+                NotAdmitted::ByEndpoint => self.rejected_by_endpoint(standing.region),
+                NotAdmitted::ByRegion(refused) => self.rejected_by_region(standing.region, refused.reason),
+            };
             self.tell_rejected(&rejected);
             return Err(rejected);
         }

@@ -8,7 +8,7 @@ use super::{Pass, Standing, Step};
 use crate::decide::Passed;
 use crate::error::{Reason, Rejected};
 use crate::layer::held::Counted;
-use crate::state::{Admission, Asker, BoundRef, Entered, NotAdmitted, Refused, RouteHandle};
+use crate::state::{Admission, Asker, BoundRef, Entered, HOLD, NotAdmitted, Refused, RouteHandle};
 use crate::table::Signal;
 use crate::time::{Instant, Sleep};
 use std::task::Waker;
@@ -19,6 +19,8 @@ pub(crate) struct Turned {
     /// None at the route's limit.
     place: Option<Standing>,
     refused: Refused,
+    /// Whether it was the endpoint's own limit, which is none of the region's.
+    by_endpoint: bool,
 }
 
 /// Why a request has no place.
@@ -52,7 +54,7 @@ impl Pass {
     #[cold]
     pub(super) fn unplaced_by_route(&self, refused: Refused) -> Unplaced {
         if refused.may_wait {
-            return Unplaced::Waits(Turned { place: None, refused });
+            return Unplaced::Waits(Turned { place: None, refused, by_endpoint: false });
         }
         let rejected = self.rejected_by_route(refused.reason);
         self.tell_rejected(&rejected);
@@ -71,6 +73,7 @@ impl Pass {
         let this = Turned {
             place: Some(Standing { region, endpoint, record: self.record.take() }),
             refused: refused.into_refused(),
+            by_endpoint: refused == NotAdmitted::ByEndpoint,
         };
         if turned.is_none() {
             *turned = Some(this);
@@ -104,9 +107,24 @@ impl Pass {
     /// Counts a refusal where it came from; what a caller who is refused for it is told.
     pub(super) fn count(&self, turned: &Turned) -> Rejected {
         match &turned.place {
-            None => self.rejected_by_route(turned.refused.reason),
-            Some(place) => self.rejected_by_region(place.region, turned.refused.reason),
+            Some(place) if turned.by_endpoint => self.rejected_by_endpoint(place.region),
+            place => self.refuse_at(place.as_ref(), turned.refused.reason),
         }
+    }
+
+    /// The same with a reason of its own.
+    fn refuse_at(&self, place: Option<&Standing>, reason: Reason) -> Rejected {
+        match place {
+            None => self.rejected_by_route(reason),
+            Some(place) => self.rejected_by_region(place.region, reason),
+        }
+    }
+
+    /// An endpoint's limit counts nothing and keeps nobody out: its region may have room for all.
+    #[cold]
+    pub(super) fn rejected_by_endpoint(&self, region: u32) -> Rejected {
+        let name = self.pin.table().cluster_at(self.digest.cluster).regions()[region as usize].name();
+        Rejected::by_limit(Reason::Limit, Some(name), HOLD)
     }
 
     #[cold]
@@ -159,8 +177,9 @@ impl Pass {
     }
 
     /// It waited for as long as it may.
-    pub(crate) fn refuse_waiting(&self, turned: &Turned) -> Rejected {
-        let reason = if self.pin.now() >= self.deadline { Reason::Deadline } else { Reason::Queue };
+    pub(crate) fn refuse_waiting(&mut self, turned: &Turned) -> Rejected {
+        self.began = self.pin.now();
+        let reason = if self.began >= self.deadline { Reason::Deadline } else { Reason::Queue };
         self.refuse_there(turned, reason)
     }
 
@@ -176,7 +195,7 @@ impl Pass {
             state.count_as_left();
             return self.reject(reason);
         }
-        let rejected = self.count(&Turned { place: turned.place_only(), refused: Refused { reason, may_wait: false } });
+        let rejected = self.refuse_at(turned.place.as_ref(), reason);
         self.tell_rejected(&rejected);
         rejected
     }
@@ -243,12 +262,6 @@ impl Pass {
 impl Turned {
     /// What it was, for the one who is let in.
     pub(crate) fn take(&mut self) -> Turned {
-        Turned { place: self.place.take(), refused: self.refused }
-    }
-
-    /// The same place once more, to count what came of it.
-    fn place_only(&self) -> Option<Standing> {
-        let place = self.place.as_ref()?;
-        Some(Standing { region: place.region, endpoint: place.endpoint, record: None })
+        Turned { place: self.place.take(), refused: self.refused, by_endpoint: self.by_endpoint }
     }
 }
