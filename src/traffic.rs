@@ -408,7 +408,9 @@ impl Traffic {
             (write(&mut writer)?, writer.registry.take_waited_for())
         };
         // Whoever is let in is woken, and may do anything.
-        waited_for.into_iter().for_each(|place| place.bound().let_in());
+        for place in waited_for {
+            place.bound().let_in();
+        }
         self.tell(|| Event::Published { generation: published.generation });
         Ok(published)
     }

@@ -3,6 +3,7 @@
 //! - [`getting_started`]: from an empty file to traffic that can be moved.
 //! - [`patterns`]: what people do with it, and how it is written.
 //! - [`limits`]: how many requests may be in flight, who waits, and how the number is found.
+//! - [`limits_lab`]: every algorithm in every scenario, as the lab prints it.
 //! - [`defaults`]: every default, its source and why.
 //! - [`limitations`]: what the crate does not do, or not yet.
 //! - [`performance`]: what it costs, measured, with the commands.
@@ -13,5 +14,6 @@ pub mod getting_started;
 pub mod internals;
 pub mod limitations;
 pub mod limits;
+pub mod limits_lab;
 pub mod patterns;
 pub mod performance;
