@@ -83,7 +83,8 @@
 //!
 //! # Counters, traces, logs
 //! An [`Observer`](crate::Observer) hears of each decision, attempt, outcome and event with the snapshot, so that names are at
-//! hand. `examples/edge_proxy/edge/counts.rs` counts decisions by route, cluster and region in forty lines.
+//! hand. `examples/edge_proxy/edge/counts.rs` counts attempts by route, cluster and region in forty lines; a decision is told of each
+//! candidate, also of one that a limit then refuses.
 //!
 //! # Other layers
 //! Compression, authentication and a tracing span for the whole request go outside the stack. What belongs to one attempt,
