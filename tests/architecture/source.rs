@@ -18,7 +18,7 @@ pub(crate) fn module_of(file: &str) -> Vec<String> {
 }
 
 pub(crate) fn is_test_file(file: &str) -> bool {
-    module_of(file).iter().any(|module| module == "tests")
+    module_of(file).iter().any(|module| module == "tests" || module == "loom_tests")
 }
 
 /// Whether a `#[cfg]` on it says that it is compiled for tests only.
