@@ -21,10 +21,10 @@
 //! The same steps, carried out by one service and one future (`layer/`):
 //!
 //! 1. `call` pins, describes, routes, passes the route's limit, chooses a candidate and counts the request in flight there,
-//!    if the region's limit and the endpoint's let it in; else the next candidate is asked, with the same request. All that is known of the
-//!    request is then in a *pass*: the pin, the digest of the request by place, the draws, the deadline. It is the only
-//!    guard, it is moved and never cloned, and dropping it gives back whatever it counts, so that a future may be
-//!    dropped, or unwind, anywhere.
+//!    if the region's limit and the endpoint's let it in; else the next candidate is asked, with the same request. All that
+//!    is known of the request is then in a *pass*: the pin, the digest of the request by place, the draws, the deadline. It
+//!    is the only guard, it is moved and never cloned, and dropping it gives back whatever it counts, so that a future may
+//!    be dropped, or unwind, anywhere.
 //! 2. A service that all endpoints share is asked at once whether it is ready, and nearly always is: then the request is
 //!    handed over in `call`. Otherwise the future asks when it is polled: up to three candidates without waiting, then it
 //!    waits for the first that may take the request. A factory's services are only ever made in a poll.
@@ -55,10 +55,10 @@
 //! # Orders
 //! - A publish raises the generation's number, then swaps the pointer. A reader that kept an old pin compares numbers, so
 //!   no thread that has seen the new table decides by the old one again (the module text of `traffic/pin.rs` argues it).
-//! - An evacuation stores the region's veto, then the moment until which any region is out, then rebuilds the views. A view's rebuild holds its cluster's lock from reading the
-//!   vetoes until the view is in place, so a slow rebuild never covers a newer one.
+//! - An evacuation stores the region's veto, then the moment until which any region is out, then rebuilds the views. A
+//!   view's rebuild holds its cluster's lock from reading the vetoes until the view is in place, so a slow rebuild never
+//!   covers a newer one.
 //! - Counts in flight are relaxed: they publish nothing but themselves.
-//!
 //! - A limit and what it bounds are one word: its changes have one order, and with it everything that follows from them. Who
 //!   wants to wait sets a bit in it under the queue's lock and tries again; who ends sees the bit and takes the lock.
 //!

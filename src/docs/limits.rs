@@ -136,11 +136,12 @@
 //! two rows for all three. What ours cannot do comes from one thing: **alone, a caller cannot tell a queue that others keep full
 //! from a longer way or a slower server**. It was tried to tell them apart by cutting the limit and looking (that is what it
 //! does), by holding the cut for three seconds, by the jitter of answers, by draining deeper and more often, and without any
-//! trial: then a way that is 40 ms longer has three quarters of the requests, or nearly all, refused for good. So, if many callers share a
-//! backend, or its latency changes by steps, prefer a fixed limit or [`Limit::aimd`](crate::Limit::aimd) by an objective that
-//! you know; a state for each region means that a failover to a region further away is no such step.
+//! trial: then a way that is 40 ms longer has three quarters of the requests, or nearly all, refused for good. So, if many
+//! callers share a backend, or its latency changes by steps, prefer a fixed limit or [`Limit::aimd`](crate::Limit::aimd) by an
+//! objective that you know; a state for each region means that a failover to a region further away is no such step.
 //!
-//! Beside the ones that were asked for: where service times are constant, ten callers see a queue of five times their latency; with contention beyond the knee the throughput is 89 and 78% of the best
-//! fixed limit's with ten callers; one of five endpoints that is ten times as slow, or answers nobody, has 1 to 6% of the
-//! requests refused until ejection exists; a refusal keeps room for its class, and so 3% of high priority are refused with one
-//! caller where more than a third of the low are, but within 100 ms of such a refusal lower ones do get in elsewhere in the limit (E7).
+//! Beside the ones that were asked for: where service times are constant, ten callers see a queue of five times their latency;
+//! with contention beyond the knee the throughput is 89 and 78% of the best fixed limit's with ten callers; one of five
+//! endpoints that is ten times as slow, or answers nobody, has 1 to 6% of the requests refused until ejection exists; a refusal
+//! keeps room for its class, and so 3% of high priority are refused with one caller where more than a third of the low are, but
+//! within 100 ms of such a refusal lower ones do get in elsewhere in the limit (E7).

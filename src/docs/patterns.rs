@@ -67,9 +67,9 @@
 //! ```
 //!
 //! # A spare region
-//! Ranks: rank 1 serves only what rank 0 cannot take; until there is health, that is when rank 0 is evacuated. `r.rank(0)` for the region that serves, `r.rank(1)` for the one that
-//! stands by. Or a cluster for each home region, as the edge proxy has it: the *split* says where traffic should go, the
-//! ranks in each cluster where it goes when it cannot.
+//! Ranks: rank 1 serves only what rank 0 cannot take; until there is health, that is when rank 0 is evacuated. `r.rank(0)` for
+//! the region that serves, `r.rank(1)` for the one that stands by. Or a cluster for each home region, as the edge proxy has it:
+//! the *split* says where traffic should go, the ranks in each cluster where it goes when it cannot.
 //!
 //! # A region that burns
 //! [`evacuate`](crate::Traffic::evacuate) binds at once: no new request goes there, requests in flight finish, and an expiry
@@ -83,8 +83,8 @@
 //!
 //! # Counters, traces, logs
 //! An [`Observer`](crate::Observer) hears of each decision, attempt, outcome and event with the snapshot, so that names are at
-//! hand. `examples/edge_proxy/edge/counts.rs` counts attempts by route, cluster and region in forty lines; a decision is told of each
-//! candidate, also of one that a limit then refuses.
+//! hand. `examples/edge_proxy/edge/counts.rs` counts attempts by route, cluster and region in forty lines; a decision is told
+//! of each candidate, also of one that a limit then refuses.
 //!
 //! # Other layers
 //! Compression, authentication and a tracing span for the whole request go outside the stack. What belongs to one attempt,

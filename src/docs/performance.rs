@@ -46,9 +46,9 @@
 //! The adaptive limit takes each sample under a lock that nobody waits for and does some forty operations in floating point with
 //! it; the clock is read no more often than without it.
 //!
-//! Before limits, of the 151 ns of an HTTP request about 30 are the service's own and the moves to it and back, 23 its facts, 65 the
-//! decision, 19 two readings of the clock, 11 the pin, 20 the counts in flight. What is left is moves: a request of 256 bytes
-//! is copied six times on its way there and back, three times without any stack.
+//! Before limits, of the 151 ns of an HTTP request about 30 are the service's own and the moves to it and back, 23 its facts,
+//! 65 the decision, 19 two readings of the clock, 11 the pin, 20 the counts in flight. What is left is moves: a request of 256
+//! bytes is copied six times on its way there and back, three times without any stack.
 //!
 //! On two threads the counts of a region meet on one cache line. Where both threads run on one core's two halves that costs
 //! nothing, and neither does the tower stack's one semaphore: there the ratio is that of one thread.

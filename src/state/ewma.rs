@@ -7,8 +7,8 @@
 //! An endpoint without a sample costs nothing while idle, so it gets its first request, and more than anything measured
 //! while it has not answered that one (Finagle's penalty, `i64::MAX >> 16`), so it does not get a second. Failures are no
 //! samples, since a quick refusal is no sign of speed, except those that are known by how long they took: of them the
-//! average learns what a timeout shows, that an answer takes at least so long. So an endpoint that only fails, or that was not asked for long, looks free:
-//! cost has to be read together with health, which is not built yet.
+//! average learns what a timeout shows, that an answer takes at least so long. So an endpoint that only fails, or that was not
+//! asked for long, looks free: cost has to be read together with health, which is not built yet.
 //!
 //! Average and time of the last sample share one word: an `f32` of nanoseconds and a 32-bit count of 2^16 ns (65.5 us).
 //! Samples inside one tick add no weight of their own, so above 15 000 a second some are left out, which biases nothing.

@@ -90,9 +90,9 @@ fn limit(word: u64) -> u64 {
     word >> LIMIT_AT & MASK
 }
 
-// Relaxed, but where somebody queues: the word stands alone and publishes nothing else. All its changes have one order, so that no count is
-// lost, a check and its count are one, and who ends after somebody has queued sees that. What a waiter is given goes through
-// the queue's lock.
+// Relaxed, but where somebody queues: the word stands alone and publishes nothing else. All its changes have one order, so that
+// no count is lost, a check and its count are one, and who ends after somebody has queued sees that. What a waiter is given
+// goes through the queue's lock.
 impl Permits {
     /// Nothing in flight, and no limit.
     pub(crate) fn new() -> Self {

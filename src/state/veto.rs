@@ -7,8 +7,8 @@
 use crate::sync::{AtomicU64, Ordering, Padded};
 use crate::time::Instant;
 
-/// Until when any region at all is out, or was before it was let back early: once that has passed, a request need not look at the region's own word, which
-/// it would have to fetch from wherever that region's state is.
+/// Until when any region at all is out, or was before it was let back early: once that has passed, a request need not look at
+/// the region's own word, which it would have to fetch from wherever that region's state is.
 #[derive(Debug)]
 pub(crate) struct LatestVeto(Padded<AtomicU64>);
 

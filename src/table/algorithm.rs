@@ -50,8 +50,8 @@ pub trait LimitAlgorithm: fmt::Debug + Send {
 
     /// Takes the sample of a request that ended.
     ///
-    /// Called for each that says something, in the order in which they ended, or nearly: of two that end at the same moment on two threads one
-    /// may be left out, unless it is a drop.
+    /// Called for each that says something, in the order in which they ended, or nearly: of two that end at the same moment on
+    /// two threads one may be left out, unless it is a drop.
     fn observe(&mut self, sample: &Sample);
 
     /// Takes other knobs and keeps what it has learned; whether it could. Default: it cannot.

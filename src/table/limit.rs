@@ -214,8 +214,8 @@ impl fmt::Debug for Custom {
 ///
 /// First come, first served inside a priority class, while the queue is short. When even the shortest wait of the last
 /// `interval` was above `target`, a class is congested: from then on its newest go first, and who has waited for more than
-/// twice the target behind others is refused, since those at the front have waited so long that nobody may want their answers (`CoDel`, Nichols
-/// and Jacobson 2012; adaptive LIFO, Maurer, *Fail at Scale*, 2015).
+/// twice the target behind others is refused, since those at the front have waited so long that nobody may want their answers
+/// (`CoDel`, Nichols and Jacobson 2012; adaptive LIFO, Maurer, *Fail at Scale*, 2015).
 ///
 /// Nobody waits beyond `max_wait`, the request's deadline, or the evacuation of its region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
