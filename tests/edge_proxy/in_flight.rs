@@ -74,6 +74,14 @@ async fn until_in_flight(edge: &Edge, name: &str, requests: u32) {
     panic!("there are never {requests} in flight in {name}");
 }
 
+/// There is room for one more.
+async fn next_is_served(edge: &Edge, server: &mut Server) {
+    let (mut next, mut endpoint) = (asks(edge).await, server.accept().await);
+    endpoint.head().await;
+    endpoint.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!(next.head().await.status(), "204");
+}
+
 #[tokio::test]
 async fn who_finds_no_room_is_answered_with_503_and_when_to_ask_again() {
     let (edge, mut server) = limited(InFlight::AtMost(2)).await;
@@ -104,10 +112,7 @@ async fn a_place_comes_back_when_the_answers_body_has_ended_and_not_before() {
     endpoint.send(" world").await;
     client.exactly(6).await;
     until_given_back(&edge).await;
-    let (mut next, mut endpoint) = (asks(&edge).await, server.accept().await);
-    endpoint.head().await;
-    endpoint.send("HTTP/1.1 204 No Content\r\n\r\n").await;
-    assert_eq!(next.head().await.status(), "204");
+    next_is_served(&edge, &mut server).await;
 }
 
 #[tokio::test]
@@ -125,10 +130,7 @@ async fn a_place_comes_back_when_a_client_leaves() {
         drop(client);
         until_given_back(&edge).await;
     }
-    let (mut next, mut endpoint) = (asks(&edge).await, server.accept().await);
-    endpoint.head().await;
-    endpoint.send("HTTP/1.1 204 No Content\r\n\r\n").await;
-    assert_eq!(next.head().await.status(), "204");
+    next_is_served(&edge, &mut server).await;
 }
 
 #[tokio::test]

@@ -241,6 +241,10 @@ fn a_status_at_the_end_says_whether_the_server_is_busy() {
     }
 }
 
+fn drops(signals: &[Signal]) -> usize {
+    signals.iter().filter(|signal| **signal == Signal::Dropped).count()
+}
+
 /// I-42: of an endpoint that answers nobody the limit of its region hears twice, and then no more, while the others answer;
 /// when it answers again it counts again.
 #[test]
@@ -262,7 +266,7 @@ fn one_black_hole_of_five_leaves_the_limit_of_the_region_alone() {
             }
         }
         let signals = recorder.signals();
-        let dropped = signals.iter().filter(|signal| **signal == Signal::Dropped).count();
+        let dropped = drops(&signals);
         assert!(lost > 50, "{lost}");
         assert_eq!((dropped, signals.len()), (2, 500 - lost + 2), "{shape:?}");
     }
@@ -295,7 +299,7 @@ fn timeouts_that_are_spread_over_the_endpoints_all_count() {
                 }
             }
             let signals = recorder.signals();
-            let dropped = signals.iter().filter(|signal| **signal == Signal::Dropped).count();
+            let dropped = drops(&signals);
             assert!((80..=100).contains(&lost), "{lost}");
             assert_eq!((dropped, signals.len()), (lost, 500));
         }

@@ -259,6 +259,7 @@ fn one_drop_in_thirty_moves_nothing() {
     assert!(after >= before, "{before} to {after}");
 }
 
+/// I-41.
 #[test]
 fn a_limit_that_was_never_used_never_grows() {
     for seed in 0..20 {

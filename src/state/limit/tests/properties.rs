@@ -151,6 +151,7 @@ fn range(algorithm: &Algorithm) -> (u32, u32) {
 proptest! {
     #![proptest_config(crate::property_config())]
 
+    /// I-41.
     #[test]
     fn a_limit_is_between_its_least_and_its_most_whatever_is_observed(
         algorithm in algorithm(), start in option::of(any::<u32>()), seed: u64, samples in samples(),
@@ -164,6 +165,7 @@ proptest! {
         }
     }
 
+    /// I-41.
     #[test]
     fn a_limit_grows_only_where_half_of_it_was_in_use(algorithm in prompt(), seed: u64, samples in samples()) {
         let mut found = make(&algorithm, None, seed);
@@ -214,6 +216,7 @@ proptest! {
         prop_assert_eq!(found.limit(), range(&algorithm).1);
     }
 
+    /// I-41.
     #[test]
     fn without_samples_that_say_something_a_limit_stays_where_it_began(
         algorithm in algorithm(), start in option::of(any::<u32>()), seed: u64, samples in samples(),
@@ -226,7 +229,7 @@ proptest! {
         prop_assert_eq!(found.limit(), began);
     }
 
-    /// In one window or in many, as time goes on: what is shown comes of numbers that a bad one would turn into the least.
+    /// I-41: in one window or in many, as time goes on: what is shown comes of numbers that a bad one would turn into the least.
     #[test]
     fn what_the_adaptive_one_reckons_with_is_finite(
         algorithm in adaptive(), seed: u64, samples in samples(), gaps in prop::collection::vec(0u64..1 << 34, 80),
