@@ -113,9 +113,9 @@ pub use entropy::{Draws, Entropy};
 pub use error::{Error, Reason, Rejected, TableError};
 pub use id::{Epoch, Generation, Name};
 pub use observe::{Event, Observer};
-pub use protocol::{Facts, Grpc, Http, Outcome, Plain, Priority, Verdict};
+pub use protocol::{Facts, Grpc, Http, Outcome, Plain, Priority, Retryable, Verdict};
 pub use state::Snapshot;
-pub use table::{Limit, Maglev, Match, Pick, Scope, SlowStart, Sticky, Table, TableSpec};
+pub use table::{Hedge, Limit, Maglev, Match, Pick, Retry, RetryBudget, Scope, SlowStart, Sticky, Table, TableSpec};
 pub use traffic::Traffic;
 pub use unit::{NotARatio, Ratio, Share};
 

@@ -105,8 +105,8 @@ impl<B: Body> Replay<Request<B>> for Grpc {
     }
 
     #[inline]
-    fn copy(&self, sent: &Self::Sent) -> Option<Self::Sent> {
-        Replay::<Request<B>>::copy(&Http, sent)
+    fn copy(&self, sent: &mut Self::Sent, max_body: usize) -> Option<Self::Sent> {
+        Replay::<Request<B>>::copy(&Http, sent, max_body)
     }
 }
 
@@ -148,6 +148,10 @@ impl<B: Body> Release<Response<B>> for Grpc {
     #[inline]
     fn bare<G: Guard>(&self, response: Response<B>) -> Self::Held<G> {
         Http.bare(response)
+    }
+
+    fn let_go<G: Guard>(&self, response: &mut Self::Held<G>) {
+        Http.let_go(response);
     }
 
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, response: &mut Self::Held<G>, value: V) {

@@ -49,8 +49,8 @@ impl<B: Body> Replay<Request<B>> for Http {
     }
 
     #[inline]
-    fn copy(&self, sent: &Self::Sent) -> Option<Self::Sent> {
-        let mut copy = Request::new(sent.body().copy()?);
+    fn copy(&self, sent: &mut Self::Sent, max_body: usize) -> Option<Self::Sent> {
+        let mut copy = Request::new(sent.body_mut().copy(max_body)?);
         *copy.method_mut() = sent.method().clone();
         *copy.uri_mut() = sent.uri().clone();
         *copy.version_mut() = sent.version();
@@ -104,6 +104,10 @@ impl<B: Body> Release<Response<B>> for Http {
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn bare<G: Guard>(&self, response: Response<B>) -> Self::Held<G> {
         response.map(|body| ResponseBody::new(body, None, None))
+    }
+
+    fn let_go<G: Guard>(&self, response: &mut Self::Held<G>) {
+        response.body_mut().let_go();
     }
 
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, response: &mut Self::Held<G>, value: V) {

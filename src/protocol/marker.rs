@@ -2,7 +2,9 @@
 
 use super::facts::Facts;
 use super::outcome::{Outcome, Verdict};
+use super::retryable::Retryable;
 use crate::error::{Rejected, TimedOut};
+use std::time::Duration;
 
 /// What may be decided on in a request, and whether it may be sent twice.
 #[diagnostic::on_unimplemented(
@@ -41,9 +43,35 @@ pub trait Replay<R> {
     fn seal(&self, request: R) -> Self::Sent;
 
     /// Another request like it; none when it cannot be repeated in full. Default: none.
-    fn copy(&self, sent: &Self::Sent) -> Option<Self::Sent> {
-        let _ = sent;
+    ///
+    /// Asked before the request is sent, of one that may be sent again, and of a copy that was made so. Of a streaming body at
+    /// most so many bytes are to be kept.
+    fn copy(&self, sent: &mut Self::Sent, max_body: usize) -> Option<Self::Sent> {
+        let _ = (sent, max_body);
         None
+    }
+
+    /// Whether a copy can still be sent in full, once the request that it is a copy of was sent. Default: yes.
+    ///
+    /// Not so when more of a streaming body was read than could be kept, or the body failed.
+    fn is_whole(&self, copy: &Self::Sent) -> bool {
+        let _ = copy;
+        true
+    }
+
+    /// Whether a copy can be sent while the request that it is a copy of is still being sent. Default: yes.
+    ///
+    /// Not so while a streaming body is still being read.
+    fn is_complete(&self, copy: &Self::Sent) -> bool {
+        let _ = copy;
+        true
+    }
+
+    /// Tells the server which attempt this is: so many were made before. Asked of copies only. Default: tells nothing.
+    ///
+    /// `left` is what is left of the deadline, if there is one.
+    fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {
+        let _ = (sent, previous, left);
     }
 }
 
@@ -55,6 +83,13 @@ pub trait Replay<R> {
 pub trait Classify<T, E> {
     /// What the head of an answer, or the error in its place, says.
     fn classify(&self, answer: Result<&T, &E>) -> Verdict;
+
+    /// What it says about sending the request again. Default: what follows from [`classify`](Self::classify).
+    ///
+    /// Asked only of answers to requests that may be sent again.
+    fn retryable(&self, answer: Result<&T, &E>) -> Retryable {
+        Retryable::by_verdict(self.classify(answer))
+    }
 }
 
 /// How an answer carries a guard to its end.
@@ -78,6 +113,12 @@ pub trait Release<T> {
 
     /// The answer without a guard.
     fn bare<G: Guard>(&self, answer: T) -> Self::Held<G>;
+
+    /// Drops the guard of an answer that is kept in case no other comes: its request no longer counts as in flight. Default:
+    /// nothing, for answers that carry none.
+    fn let_go<G: Guard>(&self, answer: &mut Self::Held<G>) {
+        let _ = answer;
+    }
 
     /// Puts a value beside the answer, where the application finds it; an answer without such a place is left as it is.
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, answer: &mut Self::Held<G>, value: V) {

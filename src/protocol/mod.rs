@@ -70,6 +70,7 @@ mod plain;
 mod prioritized;
 mod priority;
 mod replay;
+mod retryable;
 
 pub use self::http::Http;
 pub use body::ResponseBody;
@@ -81,6 +82,7 @@ pub use plain::{Once, Plain, Repeated};
 pub use prioritized::Prioritized;
 pub use priority::Priority;
 pub use replay::ReplayBody;
+pub use retryable::Retryable;
 
 pub(crate) use facts::Oddities;
 pub(crate) use host::{bare_host, normal_host};

@@ -103,7 +103,7 @@ impl<R: Clone, F, I> Replay<R> for Plain<F, Repeated<I>> {
     }
 
     #[inline]
-    fn copy(&self, sent: &R) -> Option<R> {
+    fn copy(&self, sent: &mut R, _: usize) -> Option<R> {
         Some(sent.clone())
     }
 }

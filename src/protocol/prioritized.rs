@@ -4,8 +4,10 @@ use super::facts::Facts;
 use super::marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
 use super::outcome::Verdict;
 use super::priority::Priority;
+use super::retryable::Retryable;
 use crate::error::Rejected;
 use std::fmt;
+use std::time::Duration;
 
 /// A protocol and a function that says how much a request matters; all else is the protocol's.
 ///
@@ -73,8 +75,20 @@ impl<R, K: Replay<R>, F> Replay<R> for Prioritized<K, F> {
     }
 
     #[inline]
-    fn copy(&self, sent: &Self::Sent) -> Option<Self::Sent> {
-        self.protocol.copy(sent)
+    fn copy(&self, sent: &mut Self::Sent, max_body: usize) -> Option<Self::Sent> {
+        self.protocol.copy(sent, max_body)
+    }
+
+    fn is_whole(&self, copy: &Self::Sent) -> bool {
+        self.protocol.is_whole(copy)
+    }
+
+    fn is_complete(&self, copy: &Self::Sent) -> bool {
+        self.protocol.is_complete(copy)
+    }
+
+    fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {
+        self.protocol.mark(sent, previous, left);
     }
 }
 
@@ -82,6 +96,10 @@ impl<T, E, K: Classify<T, E>, F> Classify<T, E> for Prioritized<K, F> {
     #[inline]
     fn classify(&self, answer: Result<&T, &E>) -> Verdict {
         self.protocol.classify(answer)
+    }
+
+    fn retryable(&self, answer: Result<&T, &E>) -> Retryable {
+        self.protocol.retryable(answer)
     }
 }
 
@@ -101,6 +119,10 @@ impl<T, K: Release<T>, F> Release<T> for Prioritized<K, F> {
     #[inline]
     fn bare<G: Guard>(&self, answer: T) -> Self::Held<G> {
         self.protocol.bare(answer)
+    }
+
+    fn let_go<G: Guard>(&self, answer: &mut Self::Held<G>) {
+        self.protocol.let_go(answer);
     }
 
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, answer: &mut Self::Held<G>, value: V) {

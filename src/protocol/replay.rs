@@ -26,7 +26,8 @@ impl<B: Body> ReplayBody<B> {
 
     /// The same body once more; none when it cannot be repeated in full.
     #[inline]
-    pub(super) fn copy(&self) -> Option<Self> {
+    pub(super) fn copy(&mut self, max_body: usize) -> Option<Self> {
+        let _ = max_body;
         if self.body.is_none() { Some(ReplayBody { body: None }) } else { None }
     }
 }

@@ -21,12 +21,14 @@ mod names;
 mod pattern;
 mod policy;
 mod predicate;
+mod retry;
 mod route;
 mod sequence;
 mod spec;
 mod split;
 #[cfg(all(test, not(contraflow_loom)))]
 mod tests;
+mod trust;
 
 pub use algorithm::{LimitAlgorithm, Sample, Signal};
 pub use cluster::{Cluster, Endpoint, Region};
@@ -35,11 +37,16 @@ pub use diff::{Change, Diff, Part};
 pub use limit::{Adaptive, Aimd, Algorithm, Custom, Gradient2, Limit, Partition, Queue, Vegas, VegasStep};
 pub use matching::{FieldMatch, Match, PathMatch, ValueMatch};
 pub use policy::{Knobs, Maglev, Pick, ReleaseOn, SlowStart};
+pub use retry::{
+    AwsQuota, Backoff, EnvoyInFlight, Finagle, GrpcThrottle, Hedge, HedgeDelay, Idempotency, Jitter, LeaveRegion,
+    Retry, RetryBudget, Successes,
+};
 pub use route::Route;
 pub use spec::{
     Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope, Sticky,
     TableSpec, TargetSpec,
 };
+pub use trust::{Claims, TrustRule};
 
 pub(crate) use classes::Class;
 pub(crate) use names::did_you_mean;
