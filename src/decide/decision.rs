@@ -66,6 +66,11 @@ impl Decision {
         self.passed.len()
     }
 
+    /// Which attempt of its request this is, counted from 0.
+    pub fn attempt(&self) -> u32 {
+        self.draws.attempt()
+    }
+
     /// Why this cluster.
     pub fn cluster_reason(&self) -> ClusterReason {
         self.cluster_reason
@@ -120,6 +125,8 @@ pub enum RegionReason {
     Vetoed,
     /// Chosen again among the others: every endpoint of the first choice was asked and could not take the attempt.
     PassedOn,
+    /// Chosen for an attempt that follows others, among the regions that it may go to.
+    Retried,
 }
 
 /// Why an endpoint was chosen.
@@ -147,8 +154,11 @@ pub enum EndpointReason {
     /// None of the key's first 16 slots could be used: drawn by weight from the key, or, where some of them had their fill
     /// of the load, the less loaded of two.
     SlotsPassed,
-    /// Drawn by weight, or the key's by rendezvous, among those not asked yet: the first choice could not take the attempt.
+    /// The key's by rendezvous, or drawn by weight, and where the policy looks at loads the less loaded of two so drawn, among
+    /// those not asked yet: the first choice could not take the attempt.
     PassedOn,
+    /// Chosen in the same way for an attempt that follows others: of those not tried, while there are any.
+    Retried,
 }
 
 impl fmt::Display for ClusterReason {
@@ -170,6 +180,7 @@ impl fmt::Display for RegionReason {
             RegionReason::Sticky => "by the sticky key",
             RegionReason::Vetoed => "chosen again, since the first choice had just been evacuated",
             RegionReason::PassedOn => "chosen again, since no endpoint of the first choice could take the attempt",
+            RegionReason::Retried => "chosen for another attempt",
         })
     }
 }
@@ -188,6 +199,7 @@ impl fmt::Display for EndpointReason {
             EndpointReason::LaterSlot => "a later slot of the key",
             EndpointReason::SlotsPassed => "drawn by weight, since none of the key's slots could be used",
             EndpointReason::PassedOn => "chosen again, since the first choice could not take the attempt",
+            EndpointReason::Retried => "chosen for another attempt",
         })
     }
 }

@@ -66,20 +66,35 @@ impl<L: Loads> Choosing<'_, L> {
         Some(endpoint)
     }
 
-    /// An endpoint that was not asked yet: the key's, or one drawn by weight. It looks at all endpoints of the region, which
-    /// only an attempt does whose first choice could not take it.
+    /// An endpoint that was not asked yet. It looks at all endpoints of the region, which only an attempt does whose first
+    /// choice could not take it.
     #[cold]
     pub(crate) fn choose_another(&self, passed: &Passed) -> Option<ChosenEndpoint> {
+        let (place, readings) = self.choose_among(|endpoint| !passed.has(self.place, endpoint))?;
+        Some(ChosenEndpoint { place, reason: EndpointReason::PassedOn, readings })
+    }
+
+    /// One of those allowed: the key's; else drawn by weight, and where the policy looks at loads, the less loaded of two so
+    /// drawn.
+    pub(crate) fn choose_among(&self, allows: impl Fn(u32) -> bool) -> Option<(u32, Readings)> {
         let usable = &self.view.endpoints;
-        let others = || usable.iter().filter(|one| !passed.has(self.place, one.member));
-        let place = if let Some(key) = self.key {
+        let others = || usable.iter().filter(|one| allows(one.member));
+        if let Some(key) = self.key {
             let hash = |member: u32| self.region.endpoints[member as usize].hash;
-            rendezvous(key, others().map(|one| (hash(one.member), usable.weight(one), one.member)))?
-        } else {
-            let weights = Weighted::new(others().map(|one| (one.member, usable.weight(one))));
-            *weights.at(below(self.draws.draw(Purpose::Another), weights.total()))?.target
+            let place = rendezvous(key, others().map(|one| (hash(one.member), usable.weight(one), one.member)))?;
+            return Some((place, Readings::default()));
+        }
+        let weights = Weighted::new(others().map(|one| (one, usable.weight(one))));
+        let draw = |purpose| weights.at(below(self.draws.draw(purpose), weights.total())).map(|found| *found.target);
+        let (one, other) = (draw(Purpose::Another)?, draw(Purpose::Rival)?);
+        let by_cost = match self.picking {
+            Picking::LeastInFlight => false,
+            Picking::PeakEwma => true,
+            Picking::Random | Picking::RoundRobin | Picking::Maglev { .. } => {
+                return Some((one.member, Readings::default()));
+            }
         };
-        Some(chosen(place, EndpointReason::PassedOn))
+        Some(self.lighter(one, other, by_cost))
     }
 
     /// Any usable endpoint, by weight.
@@ -127,6 +142,15 @@ impl<L: Loads> Choosing<'_, L> {
         let by_cost = reason == EndpointReason::Cheaper;
         let usable = &self.view.endpoints;
         let (one, other) = usable.draw_two(self.draws.draw(Purpose::Endpoint), self.draws.draw(Purpose::Rival));
+        let (place, readings) = self.lighter(one, other, by_cost);
+        ChosenEndpoint { place, reason, readings }
+    }
+
+    /// The less loaded of two, and what was read of both.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what it returns is read at once")]
+    fn lighter(&self, one: Drawn, other: Drawn, by_cost: bool) -> (u32, Readings) {
+        let usable = &self.view.endpoints;
         let load = |endpoint| {
             if by_cost { self.loads.cost(self.place, endpoint) } else { self.loads.in_flight(self.place, endpoint) }
         };
@@ -139,8 +163,7 @@ impl<L: Loads> Choosing<'_, L> {
         };
         let (picked, rival, picked_load, rival_load) =
             if first { (one, other, one_load, other_load) } else { (other, one, other_load, one_load) };
-        let readings = Readings { picked_load, rival_load, rival: rival.member, ..Readings::default() };
-        ChosenEndpoint { place: picked.member, reason, readings }
+        (picked.member, Readings { picked_load, rival_load, rival: rival.member, ..Readings::default() })
     }
 
     /// The endpoint of the key's slot, or of one of the next, which are drawn from the key: probing neighbours would load

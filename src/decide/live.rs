@@ -5,8 +5,9 @@ use super::endpoint::{Choosing, ChosenEndpoint};
 use super::explain::Explanation;
 use super::loads::{Loads, Readings, Recorded};
 use super::passed::Passed;
-use super::region::choose_region;
+use super::region::{ChosenRegion, choose_region};
 use super::split::choose_target;
+use super::tried::Following;
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::{Facts, Priority};
@@ -101,6 +102,12 @@ fn choose_place(
     let cluster = snapshot.table().cluster_at(digest.cluster);
     let nowhere = Reason::NoEndpoint;
     let (region_key, endpoint_key) = digest.keys(route);
+    if !passed.tried().is_empty() {
+        let (keys, picking) = ((region_key, endpoint_key), target.target.picking);
+        let (region, endpoint) =
+            Following { cluster, view, picking, keys, loads, draws, passed }.choose().ok_or(nowhere)?;
+        return Ok(decision(snapshot, digest, found, view, draws, passed, &region, &endpoint));
+    }
     let region = choose_region(cluster, view, region_key, loads, draws, passed).ok_or(nowhere)?;
     let choosing = Choosing {
         region: &cluster.regions[region.place as usize],
@@ -116,7 +123,24 @@ fn choose_place(
         // What was read for the first choice stays on record: it leads here again.
         endpoint = ChosenEndpoint { readings: endpoint.readings, ..choosing.choose_another(passed).ok_or(nowhere)? };
     }
-    Ok(Decision {
+    Ok(decision(snapshot, digest, found, view, draws, passed, &region, &endpoint))
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that what nobody reads is not written")]
+#[expect(clippy::too_many_arguments, reason = "all that a decision is made of")]
+fn decision(
+    snapshot: &Snapshot,
+    digest: &Digest,
+    found: Found<'_>,
+    view: &View,
+    draws: Draws,
+    passed: &Passed,
+    region: &ChosenRegion,
+    endpoint: &ChosenEndpoint,
+) -> Decision {
+    let Found { route, target } = found;
+    Decision {
         generation: snapshot.generation(),
         epoch: view.epoch,
         route: digest.route,
@@ -133,7 +157,7 @@ fn choose_place(
         draws,
         readings: Readings { vetoed: region.vetoed, ..endpoint.readings },
         passed: *passed,
-    })
+    }
 }
 
 impl Snapshot {

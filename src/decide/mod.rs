@@ -9,7 +9,7 @@
 //!         table            draw|key           draw|key            draws|key, loads
 //! ```
 //!
-//! The cluster is drawn once for a request; region and endpoint for each attempt. Work is bounded by the request's
+//! The cluster is drawn once for a request; region and endpoint for each attempt, away from where earlier ones were sent. Work is bounded by the request's
 //! segments, the route's targets, the cluster's regions and a constant for the endpoint (rendezvous over endpoints aside,
 //! which a sticky route asks for); how many endpoints are unusable changes nothing.
 
@@ -24,8 +24,10 @@ mod rendezvous;
 mod split;
 #[cfg(all(test, not(contraflow_loom)))]
 mod tests;
+mod tried;
 
 pub use decision::{ClusterReason, Decision, EndpointReason, RegionReason};
 pub use explain::Explanation;
 pub(crate) use live::Digest;
 pub(crate) use passed::Passed;
+pub(crate) use tried::{Tried, Way};

@@ -57,16 +57,25 @@ fn choose_again(
     passed: &Passed,
     reason: RegionReason,
 ) -> Option<ChosenRegion> {
-    // A cluster has at most 64 regions.
-    let vetoed =
-        (0..cluster.regions.len() as u32).fold(0, |mask, place| mask | u64::from(loads.is_vetoed(place)) << place);
+    let vetoed = vetoed(cluster, loads);
     let left = waterfall(&view.regions, |place| vetoed >> place & 1 == 0 && !is_exhausted(view, place, passed));
     Some(ChosenRegion { reason, vetoed, ..choose(cluster, &left, key, draws)? })
 }
 
+/// The regions that an operator has taken out, by place.
+pub(crate) fn vetoed(cluster: &Cluster, loads: &impl Loads) -> u64 {
+    // A cluster has at most 64 regions.
+    (0..cluster.regions.len() as u32).fold(0, |mask, place| mask | u64::from(loads.is_vetoed(place)) << place)
+}
+
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "once in every request, and once where nobody hurries")]
-fn choose(cluster: &Cluster, shares: &Weighted<u32>, key: Option<u64>, draws: Draws) -> Option<ChosenRegion> {
+#[expect(clippy::inline_always, reason = "once in every request, and where nobody hurries")]
+pub(crate) fn choose(
+    cluster: &Cluster,
+    shares: &Weighted<u32>,
+    key: Option<u64>,
+    draws: Draws,
+) -> Option<ChosenRegion> {
     let (chosen, reason) = if let Some(key) = key {
         let hash = |place: u32| cluster.regions[place as usize].hash;
         let regions = shares.iter().map(|region| (hash(*region.target), region.weight, region));
