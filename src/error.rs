@@ -160,6 +160,10 @@ pub enum Reason {
     /// Requests that matter more are being refused.
     #[error("requests of a higher priority come first")]
     Priority,
+    /// The retry budget's share of the region where a retry or a hedge wanted to go is spent. Only other attempts are refused so,
+    /// never a request.
+    #[error("the region's share of the retry budget is spent")]
+    RetryBudget,
     /// The limit's queue was full, or the request waited in it for as long as it may.
     #[error("the limit's queue is full, or moves too slowly")]
     Queue,
@@ -205,9 +209,12 @@ impl Rejected {
         match self.reason {
             Reason::BadHost | Reason::BadPath | Reason::HostMismatch => StatusCode::BAD_REQUEST,
             Reason::NoRoute => StatusCode::NOT_FOUND,
-            Reason::NoEndpoint | Reason::BadAddress | Reason::Limit | Reason::Priority | Reason::Queue => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Reason::NoEndpoint
+            | Reason::BadAddress
+            | Reason::Limit
+            | Reason::Priority
+            | Reason::RetryBudget
+            | Reason::Queue => StatusCode::SERVICE_UNAVAILABLE,
             Reason::Partition => StatusCode::TOO_MANY_REQUESTS,
             Reason::Deadline => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -220,7 +227,12 @@ impl Rejected {
         match self.reason {
             Reason::BadHost | Reason::BadPath | Reason::HostMismatch => 3,
             Reason::NoRoute => 12,
-            Reason::NoEndpoint | Reason::BadAddress | Reason::Limit | Reason::Priority | Reason::Queue => 14,
+            Reason::NoEndpoint
+            | Reason::BadAddress
+            | Reason::Limit
+            | Reason::Priority
+            | Reason::RetryBudget
+            | Reason::Queue => 14,
             Reason::Partition => 8,
             Reason::Deadline => 4,
         }
@@ -245,6 +257,74 @@ impl TimedOut {
     }
 }
 
+/// Why no other attempt was made of a request that failed, and that might have been sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum GiveUp {
+    /// As many were made as the route allows.
+    #[error("all {made} attempts were made")]
+    Attempts {
+        /// How many.
+        made: u32,
+    },
+    /// The cluster's retry budget is spent.
+    #[error("the retry budget is spent")]
+    Budget,
+    /// It could not have ended before the deadline.
+    #[error("it would need {needed:?}, and {left:?} of the deadline are left")]
+    Deadline {
+        /// What is left.
+        left: Duration,
+        /// The wait before another attempt, and the time that one takes.
+        needed: Duration,
+    },
+    /// The server asks to wait for longer than the route allows.
+    #[error("the server asks to wait for {after:?}, longer than is allowed")]
+    Hint {
+        /// For how long.
+        after: Duration,
+    },
+    /// The server asks not to be asked again.
+    #[error("the server asks not to be asked again")]
+    Pushback,
+    /// More of its body was read than is kept, or its body failed.
+    #[error("its body cannot be repeated in full")]
+    Body,
+    /// It was made, and nobody could take it.
+    #[error("nobody could take it: {0}")]
+    Refused(Reason),
+}
+
+/// A failure after which another attempt was allowed in principle and not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GaveUp<E> {
+    error: Error<E>,
+    why: GiveUp,
+}
+
+impl<E> GaveUp<E> {
+    /// The failure: of the service, or of time. Never a rejection.
+    pub fn error(&self) -> &Error<E> {
+        &self.error
+    }
+
+    /// Why it was not sent again.
+    pub fn why(&self) -> GiveUp {
+        self.why
+    }
+
+    /// The failure without the reason.
+    pub fn into_error(self) -> Error<E> {
+        self.error
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for GaveUp<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; no other attempt was made: {}", self.error, self.why)
+    }
+}
+
 /// Why a request has no answer.
 ///
 /// ```
@@ -253,7 +333,7 @@ impl TimedOut {
 /// fn may_be_repeated<E>(error: &Error<E>) -> bool {
 ///     match error {
 ///         Error::Rejected(rejected) => rejected.reason() != Reason::NoRoute, // never sent
-///         Error::TimedOut(_) | Error::Inner(_) => false,                     // who knows
+///         Error::TimedOut(_) | Error::Inner(_) | Error::GaveUp(_) => false,  // who knows
 ///     }
 /// }
 /// ```
@@ -265,6 +345,28 @@ pub enum Error<E> {
     TimedOut(TimedOut),
     /// The service failed.
     Inner(E),
+    /// The service failed, or an attempt took too long; the route retries, and no other attempt was made for a reason that is
+    /// worth knowing.
+    GaveUp(Box<GaveUp<E>>),
+}
+
+impl<E> Error<E> {
+    /// The same with the reason why no other attempt was made. A rejection stays what it is.
+    pub(crate) fn giving_up(self, why: GiveUp) -> Self {
+        match self {
+            Error::TimedOut(_) | Error::Inner(_) => Error::GaveUp(Box::new(GaveUp { error: self, why })),
+            Error::Rejected(_) | Error::GaveUp(_) => self,
+        }
+    }
+
+    /// The service's own error, if it is one, whether or not another attempt was given up.
+    pub fn inner(&self) -> Option<&E> {
+        match self {
+            Error::Inner(error) => Some(error),
+            Error::GaveUp(gave_up) => gave_up.error.inner(),
+            Error::Rejected(_) | Error::TimedOut(_) => None,
+        }
+    }
 }
 
 impl<E: fmt::Display> fmt::Display for Error<E> {
@@ -273,6 +375,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             Error::Rejected(rejected) => rejected.fmt(f),
             Error::TimedOut(timed_out) => timed_out.fmt(f),
             Error::Inner(error) => error.fmt(f),
+            Error::GaveUp(gave_up) => gave_up.fmt(f),
         }
     }
 }
@@ -283,6 +386,7 @@ impl<E: std::error::Error> std::error::Error for Error<E> {
             Error::Rejected(_) | Error::TimedOut(_) => None,
             // It speaks for itself above, so what caused it comes next.
             Error::Inner(error) => error.source(),
+            Error::GaveUp(gave_up) => gave_up.error.source(),
         }
     }
 }
@@ -298,11 +402,13 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl<E: Into<BoxError>> Error<E> {
     /// The error in a box; what is in it can be found by `downcast_ref`: a [`Rejected`], a [`TimedOut`] or the service's own.
+    /// Why another attempt was given up is left out.
     pub fn boxed(self) -> BoxError {
         match self {
             Error::Rejected(rejected) => Box::new(rejected),
             Error::TimedOut(timed_out) => Box::new(timed_out),
             Error::Inner(error) => error.into(),
+            Error::GaveUp(gave_up) => gave_up.error.boxed(),
         }
     }
 }
