@@ -6,6 +6,7 @@ use super::limit::Limit;
 use super::matching::Match;
 use super::names::find;
 use super::policy::{Pick, ReleaseOn, SlowStart};
+use super::retry::{Hedge, Retry, RetryBudget};
 use super::spec::{
     Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope, Sticky,
     TableSpec, TargetSpec,
@@ -59,6 +60,18 @@ impl TableSpec {
     /// Sets how new endpoints warm up where the cluster does not say.
     pub fn slow_start(mut self, slow_start: SlowStart) -> Self {
         self.defaults.slow_start = Some(slow_start);
+        self
+    }
+
+    /// Sets how requests that failed are sent again where neither cluster nor route says: see [`Knobs::retry`](super::Knobs::retry).
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.defaults.retry = Some(retry);
+        self
+    }
+
+    /// Sets how requests are hedged where neither cluster nor route says: see [`Knobs::hedge`](super::Knobs::hedge).
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.defaults.hedge = Some(hedge);
         self
     }
 
@@ -142,6 +155,24 @@ impl ClusterSpec {
     /// Sets how new endpoints warm up.
     pub fn slow_start(mut self, slow_start: SlowStart) -> Self {
         self.knobs.slow_start = Some(slow_start);
+        self
+    }
+
+    /// Sets how requests that failed are sent again where the route does not say: see [`Knobs::retry`](super::Knobs::retry).
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.knobs.retry = Some(retry);
+        self
+    }
+
+    /// Sets how requests are hedged where the route does not say: see [`Knobs::hedge`](super::Knobs::hedge).
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.knobs.hedge = Some(hedge);
+        self
+    }
+
+    /// Bounds the retries and hedges, of all routes together.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.retry_budget = Some(budget);
         self
     }
 
@@ -310,6 +341,18 @@ impl RouteSpec {
     /// Sets how long a body may stand still and count as in flight on this route: see [`Knobs::hold_at_most`](super::Knobs::hold_at_most).
     pub fn hold_at_most(mut self, stalled: Duration) -> Self {
         self.knobs.hold_at_most = Some(stalled);
+        self
+    }
+
+    /// Sets how requests that failed are sent again on this route: see [`Knobs::retry`](super::Knobs::retry).
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.knobs.retry = Some(retry);
+        self
+    }
+
+    /// Sets how requests are hedged on this route: see [`Knobs::hedge`](super::Knobs::hedge).
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.knobs.hedge = Some(hedge);
         self
     }
 

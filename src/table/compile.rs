@@ -349,17 +349,19 @@ fn compile_source(source: &KeySource) -> Source {
     }
 }
 
-/// What the routes to a cluster want its regions to have ready.
+/// What the routes to a cluster want of it, and its regions to have ready.
 #[derive(Default)]
 struct Prepared {
+    is_retried: bool,
     round_robin: bool,
     /// Distinct sizes; a route's target knows its place among them.
     maglev_sizes: Vec<Option<u32>>,
 }
 
 impl Prepared {
-    fn add(&mut self, pick: Pick) {
-        match pick {
+    fn add(&mut self, policy: &Policy) {
+        self.is_retried |= policy.may_retry;
+        match policy.pick {
             Pick::RoundRobin => self.round_robin = true,
             Pick::Maglev(maglev) if !self.maglev_sizes.contains(&maglev.size) => self.maglev_sizes.push(maglev.size),
             _ => {}
@@ -387,7 +389,7 @@ fn prepared_picks(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Vec<Prepar
     for route in &spec.routes {
         for target in &route.split {
             let cluster = clusters[target.cluster.as_str()];
-            picks[cluster as usize].add(policy(route, cluster, spec).pick);
+            picks[cluster as usize].add(&policy(route, cluster, spec));
         }
     }
     picks
@@ -401,6 +403,8 @@ fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, partitions: Kinds, tabl
         slow_start: spec.knobs.or(table.defaults).slow_start,
         endpoint_limit: spec.endpoint_limit,
         partitions,
+        is_retried: picks.is_retried,
+        retry_budget: spec.retry_budget.unwrap_or_default(),
     }
 }
 

@@ -128,8 +128,9 @@ fn settings(spec: &TableSpec) -> TableSpec {
 }
 
 fn head(cluster: &ClusterSpec) -> ClusterSpec {
+    let ClusterSpec { knobs, endpoint_limit, retry_budget, .. } = *cluster;
     let (name, limit) = (cluster.name.clone(), cluster.limit.clone());
-    ClusterSpec { name, knobs: cluster.knobs, limit, endpoint_limit: cluster.endpoint_limit, regions: Vec::new() }
+    ClusterSpec { name, knobs, limit, endpoint_limit, retry_budget, regions: Vec::new() }
 }
 
 fn region_head(region: &RegionSpec) -> RegionSpec {
@@ -318,6 +319,7 @@ impl Part {
                 ("knobs", text(&cluster.knobs)),
                 ("limit", text(&cluster.limit)),
                 ("endpoint_limit", text(&cluster.endpoint_limit)),
+                ("retry_budget", text(&cluster.retry_budget)),
             ],
             Part::Region { region, .. } => vec![
                 ("rank", region.rank.to_string()),

@@ -7,6 +7,7 @@
 use super::limit::Limit;
 use super::matching::Match;
 use super::policy::Knobs;
+use super::retry::RetryBudget;
 use crate::protocol::Priority;
 use crate::unit::Ratio;
 
@@ -78,6 +79,8 @@ pub struct ClusterSpec {
     pub limit: Option<Limit>,
     /// How many requests may be in flight at each of its endpoints: from 1 to [`Limit::MAX`]. Default: no bound.
     pub endpoint_limit: Option<u32>,
+    /// What bounds its retries and hedges, of all routes together. Default: [`RetryBudget::default()`], one for ten successes.
+    pub retry_budget: Option<RetryBudget>,
     /// Where the cluster runs. Order has no meaning; rank and weight do.
     pub regions: Vec<RegionSpec>,
 }
