@@ -11,6 +11,7 @@ use super::spec::{
     Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope, Sticky,
     TableSpec, TargetSpec,
 };
+use super::trust::{Claims, TrustRule};
 use crate::error::TableError;
 use crate::protocol::Priority;
 use std::time::Duration;
@@ -84,6 +85,12 @@ impl TableSpec {
     /// Sets which ambiguous paths are let through.
     pub fn paths(mut self, rules: PathRules) -> Self {
         self.paths = rules;
+        self
+    }
+
+    /// Believes requests that a match takes what they say of themselves.
+    pub fn trust(mut self, when: Match, claims: Claims) -> Self {
+        self.trusts.push(TrustRule { when, claims });
         self
     }
 

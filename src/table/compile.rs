@@ -20,6 +20,7 @@ use super::route::{Route, RouteRules, Source, StickyRule, Target, TargetDetails}
 use super::sequence::Sequence;
 use super::spec::{ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
 use super::split::Weighted;
+use super::trust::Claims;
 use crate::error::{Problems, Reason, TableError};
 use crate::id::Name;
 use crate::protocol::path::normal_parameter;
@@ -41,6 +42,8 @@ struct Compiled {
     spec: TableSpec,
     index: Index,
     allowed: Oddities,
+    /// What is believed of which requests.
+    trusts: Kinds,
     routes: Box<[Route]>,
     clusters: Box<[Cluster]>,
 }
@@ -115,6 +118,18 @@ impl Table {
         }
     }
 
+    /// What is believed of a request; nothing, at once, in a table that trusts nobody.
+    #[cfg_attr(not(test), expect(dead_code, reason = "asked once requests carry what is believed of them"))]
+    #[inline]
+    pub(crate) fn claims(&self, facts: &Facts<'_>) -> Claims {
+        if self.0.trusts.is_empty() { Claims::none() } else { self.find_claims(facts) }
+    }
+
+    #[inline(never)]
+    fn find_claims(&self, facts: &Facts<'_>) -> Claims {
+        self.0.trusts.claims(facts)
+    }
+
     /// A match of a route, as the spec's normal form has it.
     pub(crate) fn match_at(&self, route: u32, which: u32) -> Option<&Match> {
         self.0.spec.routes.get(route as usize)?.matches.get(which as usize)
@@ -145,6 +160,7 @@ impl TableSpec {
         sort(&mut self);
         check::knobs(&self.defaults, "defaults", &mut problems);
         let allowed = allowed(self.paths);
+        let trusts = classes::of_trusts(&mut self.trusts, allowed, &mut problems);
         let kinds: Vec<_> =
             self.clusters.iter_mut().map(|cluster| classes::of_cluster(cluster, allowed, &mut problems)).collect();
         let clusters = check::index_names(&self.clusters, "clusters", &mut problems);
@@ -184,7 +200,7 @@ impl TableSpec {
             .map(|((spec, picks), kinds)| compile_cluster(spec, picks, kinds, &self))
             .collect();
         let index = Index::new(predicates.iter().map(|one| (&one.predicate, one.route, one.which)));
-        let table = Compiled { index, allowed, routes, clusters: compiled_clusters, spec: self };
+        let table = Compiled { index, allowed, trusts, routes, clusters: compiled_clusters, spec: self };
         Ok(Table(Arc::new(table)))
     }
 }
@@ -208,6 +224,7 @@ fn sort(spec: &mut TableSpec) {
     let partitions = |limit: &mut Option<Limit>| {
         limit.iter_mut().flat_map(|limit| &mut limit.partitions).flat_map(|one| &mut one.when).for_each(spell);
     };
+    spec.trusts.iter_mut().for_each(|rule| spell(&mut rule.when));
     spec.clusters.iter_mut().for_each(|cluster| partitions(&mut cluster.limit));
     for route in &mut spec.routes {
         partitions(&mut route.limit);

@@ -8,6 +8,7 @@ use super::limit::Limit;
 use super::matching::Match;
 use super::policy::Knobs;
 use super::retry::RetryBudget;
+use super::trust::TrustRule;
 use crate::protocol::Priority;
 use crate::unit::Ratio;
 
@@ -46,6 +47,9 @@ pub struct TableSpec {
     pub hash_seed: u64,
     /// Which ambiguous paths are let through. Default: none.
     pub paths: PathRules,
+    /// Which requests are believed what they say of themselves: the first rule that holds in the
+    /// [order of precedence](Match#precedence). Order has no meaning. Default: none.
+    pub trusts: Vec<TrustRule>,
     /// Where requests can go. Order has no meaning.
     pub clusters: Vec<ClusterSpec>,
     /// Which requests go where. Order has no meaning.
