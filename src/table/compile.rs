@@ -6,6 +6,7 @@
 
 use super::check;
 use super::check_limit;
+use super::check_retry;
 use super::classes::{self, Class, Kinds, RouteClasses};
 use super::cluster::{Cluster, Endpoint, OriginParts, Region};
 use super::hash::{Kind, stable_hash};
@@ -160,6 +161,7 @@ impl TableSpec {
         sort(&mut self);
         check::knobs(&self.defaults, "defaults", &mut problems);
         let allowed = allowed(self.paths);
+        check_retry::trusts(&self.trusts, &mut problems);
         let trusts = classes::of_trusts(&mut self.trusts, allowed, &mut problems);
         let kinds: Vec<_> =
             self.clusters.iter_mut().map(|cluster| classes::of_cluster(cluster, allowed, &mut problems)).collect();
@@ -168,6 +170,7 @@ impl TableSpec {
         for cluster in &self.clusters {
             check::cluster(cluster, &mut problems);
             check_limit::cluster(cluster, &mut problems);
+            check_retry::cluster(cluster, &mut problems);
         }
         if self.routes.is_empty() {
             problems.add("routes", "is empty; add a route, or every request would be refused");
@@ -183,6 +186,7 @@ impl TableSpec {
         predicates.sort_by(|a, b| a.predicate.cmp(&b.predicate));
         check_overlaps(&predicates, &self.routes, &mut problems);
         check::turns(&self, &clusters, &mut problems);
+        check_retry::merged(&self, &clusters, &mut problems);
         problems.into_result()?;
 
         let picks = prepared_picks(&self, &clusters);
