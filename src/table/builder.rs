@@ -6,10 +6,12 @@ use super::limit::Limit;
 use super::matching::Match;
 use super::names::find;
 use super::policy::{Pick, ReleaseOn, SlowStart};
+use super::retry::{Hedge, Retry, RetryBudget};
 use super::spec::{
     Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope, Sticky,
     TableSpec, TargetSpec,
 };
+use super::trust::{Claims, TrustRule};
 use crate::error::TableError;
 use crate::protocol::Priority;
 use std::time::Duration;
@@ -62,6 +64,18 @@ impl TableSpec {
         self
     }
 
+    /// Sets how requests that failed are sent again where neither cluster nor route says: see [`Knobs::retry`](super::Knobs::retry).
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.defaults.retry = Some(retry);
+        self
+    }
+
+    /// Sets how requests are hedged where neither cluster nor route says: see [`Knobs::hedge`](super::Knobs::hedge).
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.defaults.hedge = Some(hedge);
+        self
+    }
+
     /// Sets the seed of all sticky hashing.
     pub fn hash_seed(mut self, seed: u64) -> Self {
         self.hash_seed = seed;
@@ -71,6 +85,12 @@ impl TableSpec {
     /// Sets which ambiguous paths are let through.
     pub fn paths(mut self, rules: PathRules) -> Self {
         self.paths = rules;
+        self
+    }
+
+    /// Believes requests that a match takes what they say of themselves.
+    pub fn trust(mut self, when: Match, claims: Claims) -> Self {
+        self.trusts.push(TrustRule { when, claims });
         self
     }
 
@@ -142,6 +162,24 @@ impl ClusterSpec {
     /// Sets how new endpoints warm up.
     pub fn slow_start(mut self, slow_start: SlowStart) -> Self {
         self.knobs.slow_start = Some(slow_start);
+        self
+    }
+
+    /// Sets how requests that failed are sent again where the route does not say: see [`Knobs::retry`](super::Knobs::retry).
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.knobs.retry = Some(retry);
+        self
+    }
+
+    /// Sets how requests are hedged where the route does not say: see [`Knobs::hedge`](super::Knobs::hedge).
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.knobs.hedge = Some(hedge);
+        self
+    }
+
+    /// Bounds the retries and hedges, of all routes together.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.retry_budget = Some(budget);
         self
     }
 
@@ -310,6 +348,18 @@ impl RouteSpec {
     /// Sets how long a body may stand still and count as in flight on this route: see [`Knobs::hold_at_most`](super::Knobs::hold_at_most).
     pub fn hold_at_most(mut self, stalled: Duration) -> Self {
         self.knobs.hold_at_most = Some(stalled);
+        self
+    }
+
+    /// Sets how requests that failed are sent again on this route: see [`Knobs::retry`](super::Knobs::retry).
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.knobs.retry = Some(retry);
+        self
+    }
+
+    /// Sets how requests are hedged on this route: see [`Knobs::hedge`](super::Knobs::hedge).
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.knobs.hedge = Some(hedge);
         self
     }
 

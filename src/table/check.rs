@@ -1,5 +1,6 @@
 //! The checks on a spec: what is wrong with a cluster, a route, a knob, a name or an address, and what to do about it.
 
+use super::check_retry;
 use super::maglev::{MAX_SIZE, is_prime};
 use super::names::{Named, did_you_mean};
 use super::policy::{Knobs, Pick, SlowStart};
@@ -134,6 +135,7 @@ pub(super) fn knobs(knobs: &Knobs, path: &str, problems: &mut Problems) {
     if let Some(slow_start) = &knobs.slow_start {
         check_slow_start(slow_start, &format!("{path}.slow_start"), problems);
     }
+    check_retry::knobs(knobs, path, problems);
 }
 
 fn check_slow_start(slow_start: &SlowStart, path: &str, problems: &mut Problems) {

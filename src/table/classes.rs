@@ -1,7 +1,7 @@
-//! What a request is to a limit: how much it matters, and which partitions it belongs to.
+//! What a request is beside its route: how much it matters, which partitions it belongs to, and what of it is believed.
 //!
 //! Found once for a request, with its route, by the same index that finds routes, so that precedence and spelling are the
-//! same; a route without rules and partitions, as nearly all are, asks nothing.
+//! same; a route without rules and partitions, as nearly all are, asks nothing, nor does a table that trusts nobody.
 
 use super::index::Index;
 use super::limit::Partition;
@@ -9,6 +9,7 @@ use super::matching::Match;
 use super::pattern::PathPattern;
 use super::predicate::Predicate;
 use super::spec::{ClusterSpec, PriorityRule, RouteSpec};
+use super::trust::{Claims, TrustRule};
 use crate::error::Problems;
 use crate::protocol::{Facts, Oddities, Priority};
 
@@ -47,6 +48,11 @@ impl Kinds {
         // There are at most sixteen.
         self.find(facts).map(|place| place as u8)
     }
+
+    /// What is believed of a request, by the rules of a table.
+    pub(super) fn claims(&self, facts: &Facts<'_>) -> Claims {
+        self.find(facts).map_or(Claims::none(), |bits| Claims::ALL[bits as usize])
+    }
 }
 
 /// A route's rules.
@@ -74,18 +80,21 @@ impl RouteClasses {
 /// The rules of a route, whose matches are brought into their normal order.
 pub(super) fn of_route(route: &mut RouteSpec, allowed: Oddities, problems: &mut Problems) -> RouteClasses {
     let path = format!("routes.{}", route.name);
-    let rules = std::mem::take(&mut route.priorities);
-    let rules = rules.into_iter().map(|rule| (rule.when, rule.priority as u32)).collect();
-    let rules = compile(rules, &format!("{path}.priorities"), allowed, problems);
-    let sorted = |(_, when, level): &(_, Match, u32)| PriorityRule {
-        when: when.clone(),
-        priority: Priority::ALL[*level as usize],
-    };
-    route.priorities = rules.iter().map(sorted).collect();
+    let rules = route.priorities.drain(..).map(|rule| (rule.when, rule.priority as u32)).collect();
+    let (sorted, priorities) = of_rules(rules, &format!("{path}.priorities"), allowed, problems);
+    let rule = |(when, level)| PriorityRule { when, priority: Priority::ALL[level as usize] };
+    route.priorities.extend(sorted.into_iter().map(rule));
     let partitions = route.limit.as_mut().map(|limit| &mut limit.partitions);
     let partitions = of_partitions(partitions, &format!("{path}.limit"), allowed, problems);
-    let priorities: Vec<_> = rules.into_iter().filter_map(|(rule, _, level)| Some((rule?, level))).collect();
-    RouteClasses { priorities: Kinds::new(&priorities), partitions }
+    RouteClasses { priorities, partitions }
+}
+
+/// The rules of a table that say what is believed, whose matches are brought into their normal order.
+pub(super) fn of_trusts(trusts: &mut Vec<TrustRule>, allowed: Oddities, problems: &mut Problems) -> Kinds {
+    let rules = trusts.drain(..).map(|rule| (rule.when, rule.claims.bits())).collect();
+    let (sorted, kinds) = of_rules(rules, "trusts", allowed, problems);
+    trusts.extend(sorted.into_iter().map(|(when, bits)| TrustRule { when, claims: Claims::ALL[bits as usize] }));
+    kinds
 }
 
 /// The partitions of a cluster's limit.
@@ -111,6 +120,21 @@ fn of_partitions(
         predicates.extend(predicate.map(|predicate| (predicate, place)));
     }
     Kinds::new(&predicates)
+}
+
+/// Rules that are a match and a number each: in their normal order, and as they are asked.
+fn of_rules(
+    rules: Vec<(Match, u32)>,
+    path: &str,
+    allowed: Oddities,
+    problems: &mut Problems,
+) -> (Vec<(Match, u32)>, Kinds) {
+    let (mut sorted, mut predicates) = (Vec::with_capacity(rules.len()), Vec::with_capacity(rules.len()));
+    for (predicate, when, kind) in compile(rules, path, allowed, problems) {
+        sorted.push((when, kind));
+        predicates.extend(predicate.map(|predicate| (predicate, kind)));
+    }
+    (sorted, Kinds::new(&predicates))
 }
 
 /// Matches in order of precedence, each with what it stands for; those that are unsound first, without a predicate.

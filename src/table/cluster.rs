@@ -4,6 +4,7 @@ use super::classes::Kinds;
 use super::limit::Limit;
 use super::maglev::MaglevTable;
 use super::policy::SlowStart;
+use super::retry::RetryBudget;
 use super::sequence::Sequence;
 use super::spec::Capacity;
 use crate::id::Name;
@@ -20,6 +21,10 @@ pub struct Cluster {
     pub(crate) endpoint_limit: Option<u32>,
     /// Of the limits of all its regions.
     pub(crate) partitions: Kinds,
+    /// Whether some route that splits over it may send a request more than once.
+    #[cfg_attr(not(test), expect(dead_code, reason = "asked once clusters keep a budget"))]
+    pub(crate) is_retried: bool,
+    pub(crate) retry_budget: RetryBudget,
 }
 
 /// A part of a cluster that fails and is evacuated as one.
@@ -81,6 +86,11 @@ impl Cluster {
     /// How many requests may be in flight at each of its endpoints, if that is bounded.
     pub fn endpoint_limit(&self) -> Option<u32> {
         self.endpoint_limit
+    }
+
+    /// What bounds its retries and hedges, of all routes together.
+    pub fn retry_budget(&self) -> &RetryBudget {
+        &self.retry_budget
     }
 
     /// How new endpoints warm up.

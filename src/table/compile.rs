@@ -6,6 +6,7 @@
 
 use super::check;
 use super::check_limit;
+use super::check_retry;
 use super::classes::{self, Class, Kinds, RouteClasses};
 use super::cluster::{Cluster, Endpoint, OriginParts, Region};
 use super::hash::{Kind, stable_hash};
@@ -20,6 +21,7 @@ use super::route::{Route, RouteRules, Source, StickyRule, Target, TargetDetails}
 use super::sequence::Sequence;
 use super::spec::{ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
 use super::split::Weighted;
+use super::trust::Claims;
 use crate::error::{Problems, Reason, TableError};
 use crate::id::Name;
 use crate::protocol::path::normal_parameter;
@@ -41,6 +43,8 @@ struct Compiled {
     spec: TableSpec,
     index: Index,
     allowed: Oddities,
+    /// What is believed of which requests.
+    trusts: Kinds,
     routes: Box<[Route]>,
     clusters: Box<[Cluster]>,
 }
@@ -115,6 +119,18 @@ impl Table {
         }
     }
 
+    /// What is believed of a request; nothing, at once, in a table that trusts nobody.
+    #[cfg_attr(not(test), expect(dead_code, reason = "asked once requests carry what is believed of them"))]
+    #[inline]
+    pub(crate) fn claims(&self, facts: &Facts<'_>) -> Claims {
+        if self.0.trusts.is_empty() { Claims::none() } else { self.find_claims(facts) }
+    }
+
+    #[inline(never)]
+    fn find_claims(&self, facts: &Facts<'_>) -> Claims {
+        self.0.trusts.claims(facts)
+    }
+
     /// A match of a route, as the spec's normal form has it.
     pub(crate) fn match_at(&self, route: u32, which: u32) -> Option<&Match> {
         self.0.spec.routes.get(route as usize)?.matches.get(which as usize)
@@ -145,6 +161,8 @@ impl TableSpec {
         sort(&mut self);
         check::knobs(&self.defaults, "defaults", &mut problems);
         let allowed = allowed(self.paths);
+        check_retry::trusts(&self.trusts, &mut problems);
+        let trusts = classes::of_trusts(&mut self.trusts, allowed, &mut problems);
         let kinds: Vec<_> =
             self.clusters.iter_mut().map(|cluster| classes::of_cluster(cluster, allowed, &mut problems)).collect();
         let clusters = check::index_names(&self.clusters, "clusters", &mut problems);
@@ -152,6 +170,7 @@ impl TableSpec {
         for cluster in &self.clusters {
             check::cluster(cluster, &mut problems);
             check_limit::cluster(cluster, &mut problems);
+            check_retry::cluster(cluster, &mut problems);
         }
         if self.routes.is_empty() {
             problems.add("routes", "is empty; add a route, or every request would be refused");
@@ -167,6 +186,7 @@ impl TableSpec {
         predicates.sort_by(|a, b| a.predicate.cmp(&b.predicate));
         check_overlaps(&predicates, &self.routes, &mut problems);
         check::turns(&self, &clusters, &mut problems);
+        check_retry::merged(&self, &clusters, &mut problems);
         problems.into_result()?;
 
         let picks = prepared_picks(&self, &clusters);
@@ -184,7 +204,7 @@ impl TableSpec {
             .map(|((spec, picks), kinds)| compile_cluster(spec, picks, kinds, &self))
             .collect();
         let index = Index::new(predicates.iter().map(|one| (&one.predicate, one.route, one.which)));
-        let table = Compiled { index, allowed, routes, clusters: compiled_clusters, spec: self };
+        let table = Compiled { index, allowed, trusts, routes, clusters: compiled_clusters, spec: self };
         Ok(Table(Arc::new(table)))
     }
 }
@@ -208,6 +228,7 @@ fn sort(spec: &mut TableSpec) {
     let partitions = |limit: &mut Option<Limit>| {
         limit.iter_mut().flat_map(|limit| &mut limit.partitions).flat_map(|one| &mut one.when).for_each(spell);
     };
+    spec.trusts.iter_mut().for_each(|rule| spell(&mut rule.when));
     spec.clusters.iter_mut().for_each(|cluster| partitions(&mut cluster.limit));
     for route in &mut spec.routes {
         partitions(&mut route.limit);
@@ -349,17 +370,19 @@ fn compile_source(source: &KeySource) -> Source {
     }
 }
 
-/// What the routes to a cluster want its regions to have ready.
+/// What the routes to a cluster want of it, and its regions to have ready.
 #[derive(Default)]
 struct Prepared {
+    is_retried: bool,
     round_robin: bool,
     /// Distinct sizes; a route's target knows its place among them.
     maglev_sizes: Vec<Option<u32>>,
 }
 
 impl Prepared {
-    fn add(&mut self, pick: Pick) {
-        match pick {
+    fn add(&mut self, policy: &Policy) {
+        self.is_retried |= policy.may_retry;
+        match policy.pick {
             Pick::RoundRobin => self.round_robin = true,
             Pick::Maglev(maglev) if !self.maglev_sizes.contains(&maglev.size) => self.maglev_sizes.push(maglev.size),
             _ => {}
@@ -387,7 +410,7 @@ fn prepared_picks(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Vec<Prepar
     for route in &spec.routes {
         for target in &route.split {
             let cluster = clusters[target.cluster.as_str()];
-            picks[cluster as usize].add(policy(route, cluster, spec).pick);
+            picks[cluster as usize].add(&policy(route, cluster, spec));
         }
     }
     picks
@@ -401,6 +424,8 @@ fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, partitions: Kinds, tabl
         slow_start: spec.knobs.or(table.defaults).slow_start,
         endpoint_limit: spec.endpoint_limit,
         partitions,
+        is_retried: picks.is_retried,
+        retry_budget: spec.retry_budget.unwrap_or_default(),
     }
 }
 

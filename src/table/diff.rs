@@ -54,7 +54,7 @@ pub enum Change {
 /// A part of a table, without the named parts below it, which are parts of their own.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// Defaults, hash seed and path rules; the lists are empty.
+    /// Defaults, hash seed, path rules and rules of trust; clusters and routes are left out.
     Settings(TableSpec),
     /// A cluster, its regions left out.
     Cluster(ClusterSpec),
@@ -124,12 +124,15 @@ impl Diff {
 }
 
 fn settings(spec: &TableSpec) -> TableSpec {
-    TableSpec { clusters: Vec::new(), routes: Vec::new(), ..*spec }
+    let TableSpec { defaults, hash_seed, paths, .. } = *spec;
+    let trusts = spec.trusts.clone();
+    TableSpec { defaults, hash_seed, paths, trusts, clusters: Vec::new(), routes: Vec::new() }
 }
 
 fn head(cluster: &ClusterSpec) -> ClusterSpec {
+    let ClusterSpec { knobs, endpoint_limit, retry_budget, .. } = *cluster;
     let (name, limit) = (cluster.name.clone(), cluster.limit.clone());
-    ClusterSpec { name, knobs: cluster.knobs, limit, endpoint_limit: cluster.endpoint_limit, regions: Vec::new() }
+    ClusterSpec { name, knobs, limit, endpoint_limit, retry_budget, regions: Vec::new() }
 }
 
 fn region_head(region: &RegionSpec) -> RegionSpec {
@@ -205,7 +208,8 @@ fn merge<'a, T: Named>(mut old: &'a [T], mut new: &'a [T], mut meet: impl FnMut(
 fn put(spec: &mut TableSpec, part: &Part) -> Result<(), TableError> {
     match part {
         Part::Settings(settings) => {
-            (spec.defaults, spec.hash_seed, spec.paths) = (settings.defaults, settings.hash_seed, settings.paths);
+            let (clusters, routes) = (std::mem::take(&mut spec.clusters), std::mem::take(&mut spec.routes));
+            *spec = TableSpec { clusters, routes, ..settings.clone() };
         }
         Part::Cluster(cluster) => match spec.clusters.iter_mut().find(|known| known.name == cluster.name) {
             Some(known) => {
@@ -313,11 +317,13 @@ impl Part {
                 ("defaults", text(&spec.defaults)),
                 ("hash_seed", spec.hash_seed.to_string()),
                 ("paths", text(&spec.paths)),
+                ("trusts", text(&spec.trusts)),
             ],
             Part::Cluster(cluster) => vec![
                 ("knobs", text(&cluster.knobs)),
                 ("limit", text(&cluster.limit)),
                 ("endpoint_limit", text(&cluster.endpoint_limit)),
+                ("retry_budget", text(&cluster.retry_budget)),
             ],
             Part::Region { region, .. } => vec![
                 ("rank", region.rank.to_string()),

@@ -7,6 +7,7 @@ mod algorithm;
 mod builder;
 mod check;
 mod check_limit;
+mod check_retry;
 mod classes;
 mod cluster;
 mod compile;

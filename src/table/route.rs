@@ -4,6 +4,7 @@ use super::classes::RouteClasses;
 use super::hash::{Kind, stable_hash};
 use super::limit::Limit;
 use super::policy::{Pick, Picking, Policy, ReleaseOn};
+use super::retry::{Hedge, Retry};
 use super::spec::Scope;
 use super::split::Weighted;
 use crate::id::Name;
@@ -98,6 +99,17 @@ impl Route {
     /// How long a body may stand still and count as in flight; `None` when the route does not split over the cluster.
     pub fn hold_at_most(&self, cluster: &str) -> Option<Duration> {
         Some(self.policy(cluster)?.hold_at_most)
+    }
+
+    /// How requests to this cluster are sent again, [`Retry::none`] where nobody asked for it; `None` when the route does not
+    /// split over it.
+    pub fn retry(&self, cluster: &str) -> Option<&Retry> {
+        Some(&self.policy(cluster)?.retry)
+    }
+
+    /// How requests to this cluster are hedged; `None` when they are not, or the route does not split over it.
+    pub fn hedge(&self, cluster: &str) -> Option<&Hedge> {
+        self.policy(cluster)?.hedge.as_ref()
     }
 
     /// How many of its requests may be in flight, if that is bounded.

@@ -7,6 +7,8 @@
 use super::limit::Limit;
 use super::matching::Match;
 use super::policy::Knobs;
+use super::retry::RetryBudget;
+use super::trust::TrustRule;
 use crate::protocol::Priority;
 use crate::unit::Ratio;
 
@@ -45,6 +47,9 @@ pub struct TableSpec {
     pub hash_seed: u64,
     /// Which ambiguous paths are let through. Default: none.
     pub paths: PathRules,
+    /// Which requests are believed what they say of themselves: the first rule that holds in the
+    /// [order of precedence](Match#precedence). Order has no meaning. Default: none.
+    pub trusts: Vec<TrustRule>,
     /// Where requests can go. Order has no meaning.
     pub clusters: Vec<ClusterSpec>,
     /// Which requests go where. Order has no meaning.
@@ -78,6 +83,8 @@ pub struct ClusterSpec {
     pub limit: Option<Limit>,
     /// How many requests may be in flight at each of its endpoints: from 1 to [`Limit::MAX`]. Default: no bound.
     pub endpoint_limit: Option<u32>,
+    /// What bounds its retries and hedges, of all routes together. Default: [`RetryBudget::default()`], one for ten successes.
+    pub retry_budget: Option<RetryBudget>,
     /// Where the cluster runs. Order has no meaning; rank and weight do.
     pub regions: Vec<RegionSpec>,
 }

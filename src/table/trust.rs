@@ -25,6 +25,19 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// All sets of claims, each at the place that its [`bits`](Self::bits) say.
+    pub(super) const ALL: [Claims; 4] = [
+        Claims::none(),
+        Claims::none().attempts(),
+        Claims::none().idempotency_key(),
+        Claims::none().attempts().idempotency_key(),
+    ];
+
+    /// A number for each set of claims.
+    pub(super) fn bits(self) -> u32 {
+        u32::from(self.attempts) | u32::from(self.idempotency_key) << 1
+    }
+
     /// Nothing.
     pub const fn none() -> Self {
         Claims { attempts: false, idempotency_key: false }
