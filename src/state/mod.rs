@@ -8,6 +8,8 @@
 
 mod alias;
 mod bound;
+#[allow(dead_code, unreachable_pub, reason = "the layers come next")]
+mod budget;
 mod cluster;
 mod codel;
 mod endpoint;
@@ -30,11 +32,15 @@ mod view;
 mod waiting;
 
 pub use bound::{LimitStatus, PartitionStatus};
+#[allow(unreachable_pub, unused_imports, reason = "the layers come next")]
+pub use budget::BudgetStatus;
 pub use permit::Permit;
 pub use snapshot::Snapshot;
 
 pub(crate) use alias::Drawn;
 pub(crate) use bound::{Admission, Asker, Hold, Refused};
+#[allow(unused_imports, reason = "the layers come next")]
+pub(crate) use budget::{Budget, Charge, Deposit, Extra, Paid, Tokens};
 pub(crate) use cluster::ClusterHandle;
 pub(crate) use endpoint::{EndpointState, NotAdmitted};
 pub(crate) use gate::HOLD;
