@@ -7,6 +7,8 @@
 //! A [`Snapshot`] ties one table to the state of its names, by place, so that a request looks nothing up.
 
 mod alias;
+#[allow(dead_code, reason = "the layers come next")]
+pub(crate) mod backoff;
 mod bound;
 #[allow(dead_code, unreachable_pub, reason = "the layers come next")]
 mod budget;
