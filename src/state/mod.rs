@@ -18,6 +18,8 @@ mod endpoint;
 mod ewma;
 mod gate;
 mod handle;
+#[allow(dead_code, reason = "the layers come next")]
+mod latencies;
 mod learning;
 mod limit;
 mod line;
@@ -47,6 +49,8 @@ pub(crate) use cluster::ClusterHandle;
 pub(crate) use endpoint::{EndpointState, NotAdmitted};
 pub(crate) use gate::HOLD;
 pub(crate) use handle::RegionHandle;
+#[allow(unused_imports, reason = "the layers come next")]
+pub(crate) use latencies::Latencies;
 pub(crate) use registry::Registry;
 pub(crate) use route::{RouteHandle, RouteState};
 pub(crate) use veto::LatestVeto;
