@@ -7,13 +7,19 @@
 //! A [`Snapshot`] ties one table to the state of its names, by place, so that a request looks nothing up.
 
 mod alias;
+#[allow(dead_code, reason = "the layers come next")]
+pub(crate) mod backoff;
 mod bound;
+#[allow(dead_code, unreachable_pub, reason = "the layers come next")]
+mod budget;
 mod cluster;
 mod codel;
 mod endpoint;
 mod ewma;
 mod gate;
 mod handle;
+#[allow(dead_code, reason = "the layers come next")]
+mod latencies;
 mod learning;
 mod limit;
 mod line;
@@ -30,15 +36,21 @@ mod view;
 mod waiting;
 
 pub use bound::{LimitStatus, PartitionStatus};
+#[allow(unreachable_pub, unused_imports, reason = "the layers come next")]
+pub use budget::BudgetStatus;
 pub use permit::Permit;
 pub use snapshot::Snapshot;
 
 pub(crate) use alias::Drawn;
 pub(crate) use bound::{Admission, Asker, Hold, Refused};
+#[allow(unused_imports, reason = "the layers come next")]
+pub(crate) use budget::{Budget, Charge, Deposit, Extra, Paid, Tokens};
 pub(crate) use cluster::ClusterHandle;
 pub(crate) use endpoint::{EndpointState, NotAdmitted};
 pub(crate) use gate::HOLD;
 pub(crate) use handle::RegionHandle;
+#[allow(unused_imports, reason = "the layers come next")]
+pub(crate) use latencies::Latencies;
 pub(crate) use registry::Registry;
 pub(crate) use route::{RouteHandle, RouteState};
 pub(crate) use veto::LatestVeto;
