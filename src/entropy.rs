@@ -70,6 +70,8 @@ pub(crate) enum Purpose {
     Rival = 4,
     SlowStart = 5,
     Another = 6,
+    Backoff = 7,
+    Hint = 8,
 }
 
 /// Places in the stream that one attempt may use; more than there are purposes, so new ones do not move old draws.

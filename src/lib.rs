@@ -110,9 +110,9 @@ mod unit;
 
 pub use decide::Decision;
 pub use entropy::{Draws, Entropy};
-pub use error::{Error, Reason, Rejected, TableError};
+pub use error::{Error, GiveUp, Reason, Rejected, TableError};
 pub use id::{Epoch, Generation, Name};
-pub use observe::{Event, Observer};
+pub use observe::{Another, Cause, Event, Observer};
 pub use protocol::{Facts, Grpc, Http, Outcome, Plain, Priority, Retryable, Verdict};
 pub use state::Snapshot;
 pub use table::{Hedge, Limit, Maglev, Match, Pick, Retry, RetryBudget, Scope, SlowStart, Sticky, Table, TableSpec};

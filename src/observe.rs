@@ -4,7 +4,7 @@
 //! the middle of its request: they count, or hand on to a channel, and never wait.
 
 use crate::decide::Decision;
-use crate::error::Rejected;
+use crate::error::{GiveUp, Rejected};
 use crate::id::{Generation, Name};
 use crate::protocol::Outcome;
 use crate::state::Snapshot;
@@ -58,6 +58,19 @@ pub trait Observer: Send + Sync {
         let _ = (snapshot, decision);
     }
 
+    /// Another attempt of a request will be made: a retry, after its wait, or a hedge.
+    ///
+    /// It is told when it is paid for. Whether it is really sent says [`attempt`](Self::attempt); a retry that nobody can take is
+    /// told as [`gave_up`](Self::gave_up).
+    fn another(&self, snapshot: &Snapshot, another: &Another) {
+        let _ = (snapshot, another);
+    }
+
+    /// A request failed that might have been sent again, and will not be; or nobody could take another attempt of it.
+    fn gave_up(&self, snapshot: &Snapshot, why: &GiveUp) {
+        let _ = (snapshot, why);
+    }
+
     /// How an attempt went: told once, when the head of the answer came, the attempt failed or was given up; for an answer
     /// that only its end judges, when that came. The time is to the head, or to the moment it was given up.
     fn outcome(&self, snapshot: &Snapshot, decision: &Decision, outcome: Outcome, took: Duration) {
@@ -68,6 +81,32 @@ pub trait Observer: Send + Sync {
     fn event(&self, event: &Event) {
         let _ = event;
     }
+}
+
+/// An attempt after the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Another {
+    /// Which, counted from 0: the first retry or hedge is 1.
+    pub attempt: u32,
+    /// Why.
+    pub cause: Cause,
+    /// How long it waits after the failure; of a hedge, how long the attempt before has been under way.
+    pub wait: Duration,
+}
+
+/// Why another attempt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The last one failed, or was turned away by a busy server.
+    Failed,
+    /// The last one was provably not processed.
+    NotProcessed,
+    /// The last one was not answered in its time.
+    TimedOut,
+    /// The last one is slow: a hedge.
+    Slow,
 }
 
 /// Something that happened to the traffic as a whole.

@@ -291,7 +291,9 @@ impl Snapshot {
             Err(refused) => {
                 let name = self.table().cluster_at(decision.cluster).regions()[decision.region as usize].name();
                 Err(match refused {
-                    NotAdmitted::ByEndpoint => Rejected::by_limit(Reason::Limit, Some(name), HOLD),
+                    NotAdmitted::ByEndpoint | NotAdmitted::ByShare => {
+                        Rejected::by_limit(refused.reason(), Some(name), HOLD)
+                    }
                     NotAdmitted::ByRegion(refused) => region.state.bound.refuse(asker, refused.reason, Some(name), now),
                 })
             }

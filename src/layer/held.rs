@@ -11,7 +11,7 @@
 
 use crate::decide::Decision;
 use crate::protocol::{Guard, Outcome, Verdict};
-use crate::state::{EndpointState, Hold, RouteState};
+use crate::state::{EndpointState, Hold, RouteState, Seat};
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::table::{Policy, ReleaseOn, Signal};
 use crate::time::{Sleep, nanos};
@@ -43,7 +43,15 @@ pub struct Held {
 pub(super) struct Counted {
     pub(super) endpoint: Arc<EndpointState>,
     pub(super) of_region: Hold,
-    pub(super) route: Option<(Arc<RouteState>, Hold)>,
+    pub(super) route: Option<OfRoute>,
+}
+
+/// What goes on counting at a route's limit.
+#[derive(Clone)]
+pub(super) enum OfRoute {
+    Own(Arc<RouteState>, Hold),
+    /// Of a request with several attempts.
+    Shared(Arc<Seat>),
 }
 
 impl Counted {
@@ -51,8 +59,10 @@ impl Counted {
     #[inline]
     fn end(&self) {
         self.endpoint.end(self.of_region, true);
-        if let Some((route, of_route)) = &self.route {
-            route.bound.release(*of_route);
+        match &self.route {
+            None => {}
+            Some(OfRoute::Own(route, of_route)) => route.bound.release(*of_route),
+            Some(OfRoute::Shared(seat)) => seat.leave(),
         }
     }
 }
@@ -184,9 +194,12 @@ impl Guard for Held {
         let endpoint = &self.counted.endpoint;
         let (took, now) = (Duration::from_nanos(self.took), endpoint.clock().now());
         endpoint.judge(outcome, took, now);
+        if outcome == Outcome::Success {
+            endpoint.region().fund(|first| first);
+        }
         if outcome == Outcome::Busy {
             endpoint.region().bound.sample_late(Signal::Dropped, took, now);
-            if let Some((route, _)) = &self.counted.route {
+            if let Some(OfRoute::Own(route, _)) = &self.counted.route {
                 route.bound.sample_late(Signal::Dropped, took, now);
             }
         }

@@ -128,15 +128,18 @@
 //! traffic's clock is moved by hand. A body of several frames needs them for `hold_at_most`; outside a runtime it goes
 //! unwatched, in one without time it panics.
 
+mod attempt;
 mod failover;
 mod held;
 mod leaf;
 mod limit;
 mod pass;
 mod queued;
+mod retry;
 mod route;
 mod stack;
 
+pub use attempt::Attempt;
 pub use failover::{FailoverFuture, FailoverLayer, FailoverService};
 pub use held::Held;
 pub use leaf::{
@@ -144,6 +147,7 @@ pub use leaf::{
     PassthroughLeaf, PerEndpoint, Target,
 };
 pub use limit::{LimitFuture, LimitLayer, LimitService};
+pub use retry::{Attempts, Layered, LayeredFuture, RetryFuture, RetryLayer, RetryService, Straight};
 pub use route::{RouteFuture, RouteLayer, RouteService, Routed};
 pub use stack::{
     AnswerFuture, Answering, Boxed, BoxedFuture, HttpStack, Infallibly, InfalliblyFuture, Layers, MapAttempt, Stack,

@@ -6,21 +6,24 @@
 //!
 //! Each stage is a method here. The layers are thin: they call these in their order and carry what they return.
 
+mod among;
 mod choosing;
 mod limits;
 
+pub(crate) use among::{Account, Among, End, Ledger, Spending, Stem};
 pub(crate) use limits::{Turned, Unplaced};
 
 use super::held::Held;
 use crate::decide::{Decision, Digest};
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
-use crate::protocol::{Describe, Outcome, Verdict};
+use crate::protocol::{Describe, Facts, Outcome, Verdict};
 use crate::state::{Admission, EndpointState, RegionHandle};
 use crate::sync::Arc;
-use crate::table::{Class, Policy, Signal};
+use crate::table::{Class, Cluster, Policy, Signal};
 use crate::time::{Clock, Instant, Sleep};
 use crate::traffic::{Pinned, Reader};
+use among::Aside;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -33,7 +36,9 @@ pub(crate) struct Pass {
     pin: Pinned,
     digest: Digest,
     draws: Draws,
+    /// By when the head of the answer has to be there, and from when on that is counted.
     deadline: Instant,
+    since: Instant,
     /// When the request began or last chose anew, and once its endpoint has it, when the endpoint's time began.
     began: Instant,
     region: u32,
@@ -43,21 +48,43 @@ pub(crate) struct Pass {
     of_route: Option<Admission>,
     /// What it has of its region's limit, once it has a place.
     of_region: Option<Admission>,
-    /// What it has of a region's limit while it asks for an endpoint there, and has none.
-    kept: Option<Box<Kept>>,
+    /// What few have.
+    aside: Option<Box<Aside>>,
     step: Step,
-    /// Whether the failover stage has to see to the deadline, and not the route layer.
-    owes_deadline: bool,
-    /// Whether the decision is wanted beside the answer.
-    shows: bool,
+    marks: Marks,
     /// The decision, if somebody wants to know it.
     record: Option<Box<Decision>>,
 }
 
-/// A place of a region's limit without an endpoint: never held while the request waits.
-struct Kept {
-    region: u32,
-    admission: Admission,
+/// What is true of a pass: a set of bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Marks(u8);
+
+impl Marks {
+    /// The failover stage has to see to the deadline, and not the route layer.
+    const OWES_DEADLINE: Marks = Marks(1);
+    /// The decision is wanted beside the answer.
+    const SHOWS: Marks = Marks(2);
+    /// Somebody may make another attempt, and wants to know how this one ended.
+    const TRACKED: Marks = Marks(4);
+    /// The table believes the request that it may be sent twice.
+    const IS_KEYED: Marks = Marks(8);
+    /// The request is another layer's retry, and the table believes it.
+    const IS_RETRY: Marks = Marks(16);
+    /// The request says that it is a retry, and the table does not believe it.
+    const IS_UNTRUSTED: Marks = Marks(32);
+    /// Another attempt was answered first.
+    const SUPERSEDED: Marks = Marks(64);
+
+    #[inline]
+    fn has(self, mark: Marks) -> bool {
+        self.0 & mark.0 != 0
+    }
+
+    #[inline]
+    fn set(&mut self, mark: Marks, is_set: bool) {
+        self.0 = if is_set { self.0 | mark.0 } else { self.0 & !mark.0 };
+    }
 }
 
 /// An endpoint that was asked and may take the request later.
@@ -129,25 +156,30 @@ impl Pass {
         let policy = pin.table().route_at(digest.route).policy_at(digest.target);
         let class = pin.table().class(policy, facts, digest.route, digest.cluster);
         let began = pin.now();
-        let deadline = began.after(policy.deadline);
-        let (step, owes_deadline) = (Step::Routed, true);
-        let (region, endpoint, shows, record) = (0, 0, false, None);
-        let (of_route, of_region, kept) = (None, None, None);
+        let given = facts.timeout().map_or(policy.deadline, |timeout| timeout.min(policy.deadline));
+        let deadline = began.after(given);
+        let mut marks = Marks::OWES_DEADLINE;
+        if policy.is_watched {
+            marks = believed(marks, &pin, facts);
+            count(&pin, policy, digest, began);
+        }
+        let (region, endpoint, step, record) = (0, 0, Step::Routed, None);
+        let (of_route, of_region, aside, since) = (None, None, None, began);
         Ok(Pass {
             pin,
             digest,
             draws,
             deadline,
+            since,
             began,
             region,
             endpoint,
             class,
             of_route,
             of_region,
-            kept,
+            aside,
             step,
-            owes_deadline,
-            shows,
+            marks,
             record,
         })
     }
@@ -155,14 +187,14 @@ impl Pass {
     /// The route layer sees to the deadline, over all that stands between it and the answer.
     #[inline]
     pub(crate) fn hand_over_deadline(&mut self) -> Option<Timing> {
-        self.owes_deadline = false;
+        self.marks.set(Marks::OWES_DEADLINE, false);
         self.timing()
     }
 
     /// Keeps the decision for whoever gets the answer.
     #[inline]
     pub(crate) fn shows_decision(&mut self, shows: bool) {
-        self.shows = shows;
+        self.marks.set(Marks::SHOWS, shows);
     }
 
     #[inline]
@@ -191,6 +223,7 @@ impl Pass {
     fn leave(&mut self) {
         debug_assert_eq!(self.step, Step::Placed);
         self.end();
+        self.pay_back();
         self.step = Step::Routed;
         // Nobody may observe when the next is chosen, and then somebody again.
         self.record = None;
@@ -227,6 +260,9 @@ impl Pass {
     pub(crate) fn send(&mut self) {
         debug_assert_eq!(self.step, Step::Placed);
         self.step = Step::Sent;
+        if self.aside.is_some() {
+            self.is_sent();
+        }
         if let Some(decision) = &self.record {
             self.pin.shared().tell(|observer| observer.attempt(&self.pin, decision));
         }
@@ -269,6 +305,10 @@ impl Pass {
 
     /// Tells observers of a refusal that came after the route was found.
     pub(crate) fn tell_rejected(&self, rejected: &Rejected) {
+        // Of another attempt nobody can take, who made it tells.
+        if self.draws.attempt() > 0 {
+            return;
+        }
         self.pin.shared().tell(|observer| observer.rejection(&self.pin, rejected));
     }
 
@@ -285,13 +325,16 @@ impl Pass {
         self.step = Step::Answered;
         let state = self.pin.endpoint_state(self.digest.cluster, self.region, self.endpoint);
         state.judge(outcome, took, now);
+        if outcome == Outcome::Success {
+            self.succeed(took);
+        }
         if let Some(of_region) = self.of_region {
             // Given back after its sample, and by the drop if an algorithm panics over that.
             state.region().bound.sample(of_region, verdict.into(), took, now);
             self.of_region = None;
             state.end(of_region.before_head(), false);
         }
-        if self.of_route.is_some() {
+        if self.of_route.is_some() || self.aside.is_some() {
             self.finish_at_route(verdict.into(), took, now);
         }
         self.tell_outcome(outcome, now);
@@ -323,6 +366,9 @@ impl Pass {
         // With the guard made: an observer that panics leaks nothing.
         if let Verdict::Known(outcome) = verdict {
             self.state().judge(outcome, took, now);
+            if outcome == Outcome::Success {
+                self.succeed(took);
+            }
             self.tell_outcome(outcome, now);
         }
         held
@@ -339,7 +385,7 @@ impl Pass {
     /// The decision, if it is wanted beside the answer.
     #[inline]
     pub(crate) fn shown(&mut self) -> Option<Box<Decision>> {
-        if self.shows { self.record.take() } else { None }
+        if self.marks.has(Marks::SHOWS) { self.record.take() } else { None }
     }
 
     #[inline]
@@ -356,7 +402,7 @@ impl Pass {
     /// Whether the deadline has passed while the answer is waited for, if that is the failover stage's to see to.
     #[inline]
     pub(crate) fn is_timed_out(&self, timer: &mut Option<Sleep>, cx: &mut Context<'_>) -> bool {
-        self.owes_deadline && self.timing().is_some_and(|timing| timing.is_over(timer, cx))
+        self.marks.has(Marks::OWES_DEADLINE) && self.timing().is_some_and(|timing| timing.is_over(timer, cx))
     }
 
     /// By when the head of the answer has to be there; none when there is no deadline.
@@ -365,7 +411,12 @@ impl Pass {
         if deadline == Instant::NEVER {
             return None;
         }
-        Some(Timing { deadline, given: self.policy().deadline, clock: self.pin.shared().clock().clone() })
+        Some(Timing { deadline, given: self.given(), clock: self.pin.shared().clock().clone() })
+    }
+
+    /// How long it has until its deadline.
+    pub(crate) fn given(&self) -> Duration {
+        self.deadline.since(self.since)
     }
 
     #[inline]
@@ -388,13 +439,37 @@ impl Pass {
             let by_deadline = self.began < self.deadline && now >= self.deadline;
             let waited = now.since(self.began);
             outcome = self.state().abandon(waited, by_deadline, now);
-            // While a panic unwinds, another out of an algorithm would abort the process.
-            if outcome == Outcome::Failure && !self.is_blamed_alone() && !thread::panicking() {
+            let is_superseded = self.is_superseded_after(waited);
+            // What lost to a hedge was slow, not refused. And while a panic unwinds, another out of an algorithm would abort the
+            // process.
+            if outcome == Outcome::Failure && !is_superseded && !self.is_blamed_alone() && !thread::panicking() {
                 self.sample(Signal::Dropped, waited, now);
             }
         }
         self.end();
         self.tell_outcome(outcome, now);
+    }
+}
+
+/// What the table believes of a request.
+#[inline(never)]
+fn believed(mut marks: Marks, pin: &Pinned, facts: &Facts<'_>) -> Marks {
+    let previous = facts.previous_attempts();
+    let claims = pin.table().claims(facts);
+    marks.set(Marks::IS_KEYED, claims.idempotency_key && facts.has_idempotency_key());
+    marks.set(Marks::IS_RETRY, claims.attempts && previous > 0);
+    marks.set(Marks::IS_UNTRUSTED, !claims.attempts && previous > 0);
+    marks
+}
+
+/// A request came: budgets that requests fund get their part.
+#[inline(never)]
+fn count(pin: &Pinned, policy: &Policy, digest: Digest, now: Instant) {
+    pin.cluster(digest.cluster).budget.request(pin.table().cluster_at(digest.cluster).retry_budget(), now);
+    if let Some(hedge) = &policy.hedge
+        && let Some(hedging) = pin.route_state(digest.route).and_then(|route| route.state.hedging())
+    {
+        hedging.request(hedge.max_extra);
     }
 }
 
@@ -407,13 +482,18 @@ fn told(pin: &Pinned, rejected: Rejected) -> Rejected {
 impl Drop for Pass {
     #[inline]
     fn drop(&mut self) {
-        if self.step != Step::Answered || self.of_region.is_some() || self.of_route.is_some() {
+        if self.step != Step::Answered || self.of_region.is_some() || self.of_route.is_some() || self.aside.is_some() {
             self.give_back();
         }
     }
 }
 
 impl Pass {
+    #[inline]
+    fn in_cluster(&self) -> &Cluster {
+        self.pin.table().cluster_at(self.digest.cluster)
+    }
+
     /// All that it has, of a request that ended before its answer or in the middle of one.
     #[inline(never)]
     fn give_back(&mut self) {
@@ -434,6 +514,7 @@ impl Drop for Rest<'_> {
     fn drop(&mut self) {
         self.0.end();
         self.0.release_kept();
+        self.0.leave_seat();
         if let Some(of_route) = self.0.of_route.take() {
             self.0.route_limit().0.state.bound.release(of_route.before_head());
         }

@@ -124,6 +124,19 @@ impl<'a> Facts<'a> {
         self
     }
 
+    // STUB: replaced by the protocol side.
+    #[inline]
+    pub(crate) fn timeout(&self) -> Option<std::time::Duration> {
+        None
+    }
+    pub(crate) fn previous_attempts(&self) -> u32 {
+        0
+    }
+    pub(crate) fn has_idempotency_key(&self) -> bool {
+        self.headers.is_some_and(|headers| headers.contains_key("idempotency-key"))
+    }
+    // END STUB
+
     /// What the caller said of the request's importance.
     #[inline]
     pub(crate) fn priority(&self) -> Option<Priority> {

@@ -67,6 +67,11 @@ pub trait Replay<R> {
         true
     }
 
+    /// Removes what a request says of earlier attempts, where it is not believed. Default: removes nothing.
+    fn unmark(&self, sent: &mut Self::Sent) {
+        let _ = sent;
+    }
+
     /// Tells the server which attempt this is: so many were made before. Asked of copies only. Default: tells nothing.
     ///
     /// `left` is what is left of the deadline, if there is one.

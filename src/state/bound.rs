@@ -384,6 +384,11 @@ impl Bound {
         }
     }
 
+    /// Whether one more request would be let in, as far as the number goes.
+    pub(crate) fn has_room(&self) -> bool {
+        self.is_dark() || self.hot.permits.limit().is_none_or(|limit| self.in_flight() < limit)
+    }
+
     /// Requests in flight.
     #[inline]
     pub(crate) fn in_flight(&self) -> u32 {

@@ -4,6 +4,7 @@
 //! while their snapshot is in force, so the first stands beside the cell, where it lives as long as the snapshot, and one
 //! plain load tells whether it still holds.
 
+use super::budget::Budget;
 use super::handle::RegionHandle;
 use super::view::View;
 use crate::id::Epoch;
@@ -26,6 +27,8 @@ pub(crate) struct ClusterHandle {
     /// Held from reading what a view depends on until the view is in its cell, so that a slow rebuild cannot put an old
     /// answer over a newer one: who changes something first and then takes the lock comes after every such rebuild.
     rebuilding: Mutex<()>,
+    /// What bounds its retries and hedges.
+    pub(crate) budget: Arc<Budget>,
     pub(crate) regions: Box<[RegionHandle]>,
 }
 
@@ -48,10 +51,29 @@ impl Deref for Viewed<'_> {
 }
 
 impl ClusterHandle {
-    pub(crate) fn new(cluster: &Cluster, epochs: Arc<AtomicU64>, regions: Box<[RegionHandle]>, now: Instant) -> Self {
+    pub(crate) fn new(
+        cluster: &Cluster,
+        epochs: Arc<AtomicU64>,
+        budget: Arc<Budget>,
+        regions: Box<[RegionHandle]>,
+        now: Instant,
+    ) -> Self {
         let first = Arc::new(View::build(cluster, &regions, now, next_epoch(&epochs)));
         let view = ArcCell::new(first.clone());
-        ClusterHandle { epochs, first, is_replaced: AtomicU64::new(0), view, rebuilding: Mutex::new(()), regions }
+        ClusterHandle {
+            epochs,
+            first,
+            is_replaced: AtomicU64::new(0),
+            view,
+            rebuilding: Mutex::new(()),
+            budget,
+            regions,
+        }
+    }
+
+    /// Requests in flight in all its regions.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.regions.iter().map(|region| u64::from(region.state.in_flight())).sum()
     }
 
     /// The view now.

@@ -40,6 +40,8 @@ const SUSPECT: u64 = 3 * UNANSWERED;
 pub(crate) enum NotAdmitted {
     ByRegion(Refused),
     ByEndpoint,
+    /// The region's share of the retry budget is spent.
+    ByShare,
 }
 
 impl NotAdmitted {
@@ -48,6 +50,7 @@ impl NotAdmitted {
         match self {
             NotAdmitted::ByRegion(refused) => refused,
             NotAdmitted::ByEndpoint => Refused { reason: Reason::Limit, may_wait: false },
+            NotAdmitted::ByShare => Refused { reason: Reason::RetryBudget, may_wait: false },
         }
     }
 

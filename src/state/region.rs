@@ -1,8 +1,10 @@
 //! What all endpoints of a region share.
 
 use super::bound::Bound;
+use super::budget::{Budget, Deposit, StoredDeposit, Tokens};
 use super::veto::Veto;
 use crate::sync::{Arc, AtomicU64, Ordering, Padded};
+use crate::table::RetryBudget;
 use crate::time::Clock;
 
 /// What the endpoints of a region share.
@@ -11,6 +13,11 @@ pub(crate) struct RegionState {
     /// Counts and bounds its requests in flight, to the end of their bodies.
     pub(crate) bound: Bound,
     tickets: Padded<AtomicU64>,
+    /// The region's share of its cluster's retry budget.
+    share: Tokens,
+    budget: Arc<Budget>,
+    /// What a success pays in, by the table in force.
+    deposit: StoredDeposit,
     veto: Arc<Veto>,
     clock: Clock,
 }
@@ -18,8 +25,30 @@ pub(crate) struct RegionState {
 impl RegionState {
     /// A region whose round robin begins at `first_ticket`: at random, so that many young processes do not all begin with
     /// the same endpoint. Nothing here reads the clock: it is kept for guards that outlive their table.
-    pub(crate) fn new(veto: Arc<Veto>, first_ticket: u64, clock: Clock) -> Self {
-        RegionState { bound: Bound::new(), tickets: Padded(AtomicU64::new(first_ticket)), veto, clock }
+    pub(crate) fn new(veto: Arc<Veto>, first_ticket: u64, clock: Clock, budget: Arc<Budget>) -> Self {
+        let tickets = Padded(AtomicU64::new(first_ticket));
+        let deposit = StoredDeposit::new();
+        RegionState { bound: Bound::new(), tickets, share: Tokens::new(), budget, deposit, veto, clock }
+    }
+
+    /// From now on successes pay in by this policy.
+    pub(super) fn set_budget(&self, policy: &RetryBudget) {
+        self.deposit.set(Deposit::of(policy));
+    }
+
+    /// What retries and hedges into the region have spent.
+    pub(crate) fn share(&self) -> &Tokens {
+        &self.share
+    }
+
+    /// A success pays in what a first attempt's does, or what this makes of it; it changes nothing while nothing is spent.
+    #[inline]
+    pub(crate) fn fund(&self, deposit: impl FnOnce(Deposit) -> Deposit) {
+        if self.share.is_spent() || self.budget.is_spent() {
+            let deposit = deposit(self.deposit.get());
+            self.share.deposit(deposit);
+            self.budget.success(deposit);
+        }
     }
 
     pub(super) fn clock(&self) -> &Clock {

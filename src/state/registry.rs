@@ -5,7 +5,7 @@
 //! name, added later, gets a new incarnation, and the old permits still count on the old one. Only a region's veto is the
 //! name's for good: an evacuation means the place, whichever table and incarnation sends there.
 
-use super::bound::Bound;
+use super::budget::Budget;
 use super::cluster::ClusterHandle;
 use super::endpoint::EndpointState;
 use super::handle::{Handles, RegionHandle};
@@ -28,7 +28,7 @@ pub(crate) struct Registry {
     /// The last epoch of any view.
     epochs: Arc<AtomicU64>,
     clusters: HashMap<Name, ClusterSlot>,
-    /// Those that have, or had, a limit.
+    /// Those that have, or had, a limit or hedges.
     routes: HashMap<Name, RouteSlot>,
     /// By region name, over all clusters.
     vetoes: BTreeMap<Name, Arc<Veto>>,
@@ -42,6 +42,7 @@ pub(crate) struct Registry {
 
 #[derive(Debug)]
 struct ClusterSlot {
+    budget: Arc<Budget>,
     regions: HashMap<Name, RegionSlot>,
     /// The last generation that had it: what has only an older one has left the table.
     last_used: Generation,
@@ -94,18 +95,22 @@ impl Registry {
     }
 
     fn adopt_route(&mut self, route: &Route, generation: Generation) -> Option<RouteHandle> {
-        if route.limit().is_none() && !self.routes.contains_key(route.name()) {
+        let is_hedged = route.is_hedged();
+        if route.limit().is_none() && !is_hedged && !self.routes.contains_key(route.name()) {
             return None;
         }
-        let new = || RouteSlot { state: Arc::new(RouteState { bound: Bound::new() }), last_used: generation };
+        let new = || RouteSlot { state: Arc::new(RouteState::new()), last_used: generation };
         let slot = self.routes.entry(route.name().clone()).or_insert_with(new);
         slot.last_used = generation;
+        if is_hedged {
+            slot.state.hedge();
+        }
         let seed = seed(route.limit(), &self.entropy);
         let (slots, is_queued) = slot.state.bound.put(route.limit(), &self.clock, seed);
         if is_queued {
             self.waited_for.push(BoundRef::Route(slot.state.clone()));
         }
-        route.limit().map(|_| RouteHandle { state: slot.state.clone(), slots })
+        (route.limit().is_some() || is_hedged).then(|| RouteHandle { state: slot.state.clone(), slots })
     }
 
     /// Where somebody may begin since the last table: to be let in when no lock is held, since they are woken.
@@ -119,10 +124,11 @@ impl Registry {
     }
 
     fn adopt_cluster(&mut self, cluster: &Cluster, generation: Generation, now: Instant) -> ClusterHandle {
-        let slot = self
-            .clusters
-            .entry(cluster.name().clone())
-            .or_insert_with(|| ClusterSlot { regions: HashMap::new(), last_used: generation });
+        let slot = self.clusters.entry(cluster.name().clone()).or_insert_with(|| ClusterSlot {
+            budget: Arc::new(Budget::new()),
+            regions: HashMap::new(),
+            last_used: generation,
+        });
         slot.last_used = generation;
         let mut adoption = Adoption {
             entropy: &self.entropy,
@@ -134,8 +140,10 @@ impl Registry {
             now,
         };
         let limit = cluster.endpoint_limit();
-        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, limit, &mut adoption)).collect();
-        ClusterHandle::new(cluster, self.epochs.clone(), regions, now)
+        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, limit, &mut adoption));
+        let regions: Box<[RegionHandle]> = regions.collect();
+        regions.iter().for_each(|region| region.state.set_budget(cluster.retry_budget()));
+        ClusterHandle::new(cluster, self.epochs.clone(), slot.budget.clone(), regions, now)
     }
 
     /// Takes a region out until then; its name, if there is a region of this name.
@@ -208,7 +216,12 @@ impl ClusterSlot {
             let veto = adoption.vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
             RegionSlot {
                 // Half of the range is left to count on.
-                state: Arc::new(RegionState::new(veto.clone(), adoption.entropy.word() >> 1, adoption.clock.clone())),
+                state: Arc::new(RegionState::new(
+                    veto.clone(),
+                    adoption.entropy.word() >> 1,
+                    adoption.clock.clone(),
+                    self.budget.clone(),
+                )),
                 endpoints: HashMap::with_capacity(region.endpoints().len()),
                 last_used: adoption.generation,
             }

@@ -21,9 +21,6 @@ pub struct Cluster {
     pub(crate) endpoint_limit: Option<u32>,
     /// Of the limits of all its regions.
     pub(crate) partitions: Kinds,
-    /// Whether some route that splits over it may send a request more than once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked once clusters keep a budget"))]
-    pub(crate) is_retried: bool,
     pub(crate) retry_budget: RetryBudget,
 }
 

@@ -120,7 +120,6 @@ impl Table {
     }
 
     /// What is believed of a request; nothing, at once, in a table that trusts nobody.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked once requests carry what is believed of them"))]
     #[inline]
     pub(crate) fn claims(&self, facts: &Facts<'_>) -> Claims {
         if self.0.trusts.is_empty() { Claims::none() } else { self.find_claims(facts) }
@@ -343,6 +342,7 @@ fn compile_route(
         let has_partitions = limit.as_ref().is_some_and(|limit| !limit.partitions.is_empty());
         let policy = Policy {
             is_limited: route.limit.is_some(),
+            is_watched: prepared[cluster as usize].is_retried,
             has_classes: !rules.classes.is_empty() || has_partitions,
             priority: route.priority,
             ..policy(route, cluster, spec)
@@ -424,7 +424,6 @@ fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, partitions: Kinds, tabl
         slow_start: spec.knobs.or(table.defaults).slow_start,
         endpoint_limit: spec.endpoint_limit,
         partitions,
-        is_retried: picks.is_retried,
         retry_budget: spec.retry_budget.unwrap_or_default(),
     }
 }

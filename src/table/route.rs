@@ -117,6 +117,11 @@ impl Route {
         self.rules().limit.as_ref()
     }
 
+    /// Whether requests to any of its targets may be hedged.
+    pub(crate) fn is_hedged(&self) -> bool {
+        self.details.iter().any(|target| target.policy.hedge.is_some())
+    }
+
     pub(crate) fn rules(&self) -> &RouteRules {
         &self.details.first().expect("a route has a target").rules
     }

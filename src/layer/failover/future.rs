@@ -1,10 +1,10 @@
-use crate::decide::{Decision, Passed};
+use crate::decide::Decision;
 use crate::error::{Error, Reason, Rejected, TimedOut};
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, NotReady, Target};
-use crate::layer::pass::{Pass, Turned, Unplaced};
+use crate::layer::pass::{Account, End, Pass, Turned, Unplaced};
 use crate::layer::queued::Queued;
-use crate::protocol::{Classify, Release};
+use crate::protocol::{Classify, Outcome, Release, Retryable, Verdict};
 use crate::time::Sleep;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -22,6 +22,8 @@ pin_project! {
         pass: Option<Pass>,
         timer: Option<Sleep>,
         protocol: K,
+        // How it went, once there is no pass any more.
+        account: Account,
     }
 }
 
@@ -85,13 +87,13 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
         if let Poll::Ready(Ok(())) = said {
             pass.send();
             let state = State::Calling { future: leaf.call(request, &Target::of(&pass)) };
-            return FailoverFuture { state, pass: Some(pass), timer: None, protocol };
+            return FailoverFuture { state, pass: Some(pass), timer: None, protocol, account: Account::default() };
         }
         // The one that was asked is used up: it may stand in a queue, or be broken.
         let fresh = leaf.clone();
         let asked = mem::replace(leaf, fresh);
         match said {
-            Poll::Ready(Err(NotReady::Broken(error))) => FailoverFuture::broken(protocol, error),
+            Poll::Ready(Err(NotReady::Broken(error))) => FailoverFuture::broken(protocol, &pass, error),
             // An address that is no good now will not be in a moment.
             _ => FailoverFuture::asking(protocol, pass, request, asked),
         }
@@ -103,7 +105,10 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
     fn unplaced(protocol: K, pass: Pass, request: Q, leaf: &L, unplaced: Unplaced) -> Self {
         match unplaced {
             Unplaced::Waits(turned) => FailoverFuture::waiting(protocol, pass, request, leaf.clone(), turned),
-            Unplaced::Rejected(rejected) => FailoverFuture::rejected(protocol, rejected),
+            Unplaced::Rejected(rejected) => {
+                pass.ended(End::Local);
+                FailoverFuture::rejected(protocol, rejected)
+            }
         }
     }
 
@@ -111,7 +116,8 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
     #[inline]
     fn asking(protocol: K, pass: Pass, request: Q, leaf: L) -> Self {
         let asking = Some(Asking { request, leaf, wait: None });
-        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol }
+        let account = Account::default();
+        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol, account }
     }
 
     /// A limit has to let it in first.
@@ -119,17 +125,32 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
     fn waiting(protocol: K, pass: Pass, request: Q, leaf: L, turned: Turned) -> Self {
         let wait = Some(Wait { queued: Some(Box::new(Queued::new(turned))), ..Wait::default() });
         let asking = Some(Asking { request, leaf, wait });
-        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol }
+        let account = Account::default();
+        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol, account }
     }
 
     #[cold]
-    fn broken(protocol: K, error: L::Error) -> Self {
-        FailoverFuture { state: State::Broken { error: Some(error) }, pass: None, timer: None, protocol }
+    fn broken(protocol: K, pass: &Pass, error: L::Error) -> Self {
+        let account = pass.ended(End::Local);
+        FailoverFuture { state: State::Broken { error: Some(error) }, pass: None, timer: None, protocol, account }
     }
 
     #[cold]
     pub(crate) fn rejected(protocol: K, rejected: Rejected) -> Self {
-        FailoverFuture { state: State::Rejected { rejected }, pass: None, timer: None, protocol }
+        let account = Account { sent: None, end: Some(End::Local) };
+        FailoverFuture { state: State::Rejected { rejected }, pass: None, timer: None, protocol, account }
+    }
+
+    /// How it went, so far.
+    pub(crate) fn account(&self) -> Account {
+        self.pass.as_ref().map_or(self.account, Pass::account)
+    }
+
+    /// Another attempt was answered first.
+    pub(crate) fn supersede(self: Pin<&mut Self>) {
+        if let Some(pass) = self.project().pass {
+            pass.supersede();
+        }
     }
 }
 
@@ -150,6 +171,7 @@ where
                     let (Some(ours), Some(pass)) = (asking.as_mut(), me.pass.as_mut()) else { unpolled() };
                     let taken = ready!(ours.poll_taker(pass, me.timer, cx));
                     if let Err(error) = taken.and_then(|()| pass.send_now().map_err(Error::Rejected)) {
+                        *me.account = pass.ended(End::Local);
                         // What was held is given back now, not when the future is dropped.
                         *me.pass = None;
                         me.state.set(State::Over);
@@ -164,7 +186,13 @@ where
                     // The answer first: one that is there in time is not refused because the timer is, too.
                     if let Poll::Ready(answer) = future.poll(cx) {
                         let verdict = me.protocol.classify(answer.as_ref());
-                        let goes_on = answer.as_ref().is_ok_and(|answer| me.protocol.goes_on(answer));
+                        let mut goes_on = answer.as_ref().is_ok_and(|answer| me.protocol.goes_on(answer));
+                        if pass.is_tracked() || verdict == Verdict::Known(Outcome::Failure) {
+                            let retryable = me.protocol.retryable(answer.as_ref());
+                            *me.account = judged(pass, verdict, retryable);
+                            // Somebody else may answer: then nobody reads this one's rest.
+                            goes_on &= !(pass.is_tracked() && retryable != Retryable::No);
+                        }
                         let held = if goes_on { Some(pass.hold(verdict)) } else { None };
                         if !goes_on {
                             pass.finish(verdict);
@@ -177,7 +205,8 @@ where
                     if !pass.is_timed_out(me.timer, cx) {
                         return Poll::Pending;
                     }
-                    let timed_out = TimedOut::new(pass.policy().deadline);
+                    let timed_out = TimedOut::new(pass.given());
+                    *me.account = pass.ended(End::Unanswered);
                     me.state.set(State::Over);
                     *me.pass = None;
                     return Poll::Ready(Err(Error::TimedOut(timed_out)));
@@ -191,6 +220,15 @@ where
             }
         }
     }
+}
+
+/// What a head says that is not simply a success, to whom it concerns.
+#[cold]
+fn judged(pass: &Pass, verdict: Verdict, retryable: Retryable) -> Account {
+    if verdict == Verdict::Known(Outcome::Failure) && retryable != Retryable::No {
+        pass.fail();
+    }
+    pass.ended(End::Answered(retryable))
 }
 
 #[cold]
@@ -313,7 +351,7 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
         }
         wait.settled = false;
         pass.choose_by_now();
-        let (mut passed, mut turned) = (Passed::default(), None);
+        let (mut passed, mut turned) = (pass.asked_nobody(), None);
         let mut may_take = None;
         let mut why = None;
         loop {
@@ -324,6 +362,8 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
                     pass.count_turned(turned.as_ref());
                     return Poll::Ready(Ok(()));
                 }
+                // What is sent in addition waits for nobody.
+                Some(Poll::Pending) if pass.hurries() => why = Some(Rejected::new(Reason::NoEndpoint).into()),
                 Some(Poll::Pending) => {
                     if L::SHARED {
                         pass.count_turned(turned.as_ref());

@@ -1,7 +1,9 @@
 use super::future::FailoverFuture;
 use crate::error::Error;
+use crate::layer::attempt::{Attempt, seal};
 use crate::layer::held::Held;
 use crate::layer::leaf::Leaf;
+use crate::layer::pass::End;
 use crate::layer::route::Routed;
 use crate::protocol::{Classify, Release, Replay};
 use std::task::{Context, Poll};
@@ -37,13 +39,36 @@ where
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn call(&mut self, routed: Routed<R, K>) -> Self::Future {
-        let Routed { request, mut pass, protocol } = routed;
+        let Routed { request, pass, protocol } = routed;
+        let request = seal(&protocol, &pass, request);
+        self.call(Attempt { request, pass, protocol })
+    }
+}
+
+impl<Q, K, L> Service<Attempt<Q, K>> for FailoverService<L>
+where
+    K: Classify<L::Response, L::Error> + Release<L::Response>,
+    L: Leaf<Q>,
+{
+    type Response = K::Held<Held>;
+    type Error = Error<L::Error>;
+    type Future = FailoverFuture<K, Q, L>;
+
+    /// Always ready: what there would be to wait for depends on the request.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
+    fn call(&mut self, attempt: Attempt<Q, K>) -> Self::Future {
+        let Attempt { request, mut pass, protocol } = attempt;
         // Another layer may have kept it.
         if let Err(rejected) = pass.begin_now() {
+            pass.ended(End::Local);
             return FailoverFuture::rejected(protocol, rejected);
         }
         pass.shows_decision(self.shows_decision);
-        let request = protocol.seal(request);
         FailoverFuture::start(protocol, pass, request, &mut self.leaf)
     }
 }

@@ -1,6 +1,7 @@
 //! Where a request goes: one candidate after another, each chosen by the core and let in by its limits.
 
-use super::{Kept, Pass, Standing, Step, Turned, Unplaced};
+use super::among::Kept;
+use super::{Marks, Pass, Standing, Step, Turned, Unplaced};
 use crate::decide::Passed;
 use crate::error::{Reason, Rejected};
 use crate::state::{Admission, NotAdmitted, Refused};
@@ -32,7 +33,8 @@ impl Pass {
         if self.of_route.is_none() && self.policy().is_limited {
             self.ask_route().map_err(First::AtRoute)?;
         }
-        if self.shows || self.pin.shared().is_observed() {
+        // Somebody wants to know, or the attempt keeps away from others' places.
+        if self.marks.has(Marks::SHOWS) || self.aside.is_some() || self.pin.shared().is_observed() {
             return Err(First::Told);
         }
         let place = self.pin.first_place(&self.digest, self.draws, self.began);
@@ -55,14 +57,14 @@ impl Pass {
     /// The same, told to whom it concerns, and for a request that chooses anew.
     #[cold]
     pub(crate) fn choose_any(&mut self) -> Result<(), Unplaced> {
-        let (mut passed, mut turned) = (Passed::default(), None);
+        let (mut passed, mut turned) = (self.asked_nobody(), None);
         let chosen = self.choose(&mut passed, &mut turned);
         self.placed(chosen, turned)
     }
 
     #[cold]
     fn choose_other(&mut self, region: u32, endpoint: u32, refused: NotAdmitted) -> Result<(), Unplaced> {
-        let (mut passed, mut turned) = (Passed::default(), None);
+        let (mut passed, mut turned) = (self.asked_nobody(), None);
         (self.region, self.endpoint) = (region, endpoint);
         let chosen = if self.turn(refused, &mut passed, &mut turned) {
             self.choose(&mut passed, &mut turned)
@@ -91,7 +93,7 @@ impl Pass {
         loop {
             let decision = self.pin.place(&self.digest, self.draws, self.began, passed)?;
             let (region, endpoint) = (decision.region, decision.endpoint);
-            if self.shows || self.pin.shared().is_observed() {
+            if self.marks.has(Marks::SHOWS) || self.pin.shared().is_observed() {
                 self.pin.shared().tell(|observer| observer.decision(&self.pin, &decision));
                 self.record = Some(Box::new(decision));
             }
@@ -113,15 +115,11 @@ impl Pass {
     /// Counts as in flight at an endpoint, if the limits there let it in.
     #[inline]
     pub(super) fn take(&mut self, region: u32, endpoint: u32) -> Result<(), NotAdmitted> {
-        let state = self.pin.endpoint_state(self.digest.cluster, region, endpoint);
-        let admission = match &self.kept {
-            Some(kept) if kept.region == region => {
-                state.enter_alone()?;
-                let admission = kept.admission;
-                self.kept = None;
-                admission
-            }
-            _ => state.admit(self.region_asker(region), self.began)?,
+        let admission = if self.aside.is_some() {
+            self.admit_aside(region, endpoint)?
+        } else {
+            let state = self.pin.endpoint_state(self.digest.cluster, region, endpoint);
+            state.admit(self.region_asker(region), self.began)?
         };
         (self.region, self.endpoint, self.of_region, self.step) = (region, endpoint, Some(admission), Step::Placed);
         Ok(())
@@ -135,6 +133,7 @@ impl Pass {
             && let Some(admission) = self.of_region.take()
         {
             self.state().leave();
+            self.pay_back();
             self.keep(admission);
             (self.step, self.record) = (Step::Routed, None);
         } else {
@@ -147,13 +146,13 @@ impl Pass {
     #[cold]
     pub(super) fn keep(&mut self, admission: Admission) {
         self.release_kept();
-        self.kept = Some(Box::new(Kept { region: self.region, admission }));
+        self.aside.get_or_insert_default().kept = Some(Kept { region: self.region, admission });
     }
 
     /// It has asked whom it wanted to ask.
     #[inline]
     pub(crate) fn release_kept(&mut self) {
-        if let Some(kept) = self.kept.take() {
+        if let Some(kept) = self.aside.as_mut().and_then(|aside| aside.kept.take()) {
             self.region_handle(kept.region).state.bound.release(kept.admission.before_head());
         }
     }
@@ -167,7 +166,9 @@ impl Pass {
     pub(crate) fn return_to(&mut self, standing: Standing) -> Result<(), Rejected> {
         if let Err(refused) = self.take(standing.region, standing.endpoint) {
             let rejected = match refused {
-                NotAdmitted::ByEndpoint => self.rejected_by_endpoint(standing.region),
+                NotAdmitted::ByEndpoint | NotAdmitted::ByShare => {
+                    self.rejected_uncounted(standing.region, refused.reason())
+                }
                 NotAdmitted::ByRegion(refused) => self.rejected_by_region(standing.region, refused.reason),
             };
             self.tell_rejected(&rejected);

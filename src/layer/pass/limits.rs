@@ -7,7 +7,7 @@
 use super::{Pass, Standing, Step};
 use crate::decide::Passed;
 use crate::error::{Reason, Rejected};
-use crate::layer::held::Counted;
+use crate::layer::held::{Counted, OfRoute};
 use crate::state::{Admission, Asker, BoundRef, Entered, HOLD, NotAdmitted, Refused, RouteHandle};
 use crate::table::Signal;
 use crate::time::{Instant, Sleep};
@@ -19,8 +19,9 @@ pub(crate) struct Turned {
     /// None at the route's limit.
     place: Option<Standing>,
     refused: Refused,
-    /// Whether it was the endpoint's own limit, which is none of the region's.
-    by_endpoint: bool,
+    /// Whether it was the route's or the region's limit, which count whom they refuse; an endpoint's own does not, nor does a
+    /// region's share of the retry budget.
+    is_counted: bool,
 }
 
 /// Why a request has no place.
@@ -45,16 +46,29 @@ impl Pass {
 
     #[inline]
     pub(super) fn ask_route(&mut self) -> Result<(), Refused> {
+        if self.seat().is_some_and(|seat| seat.admission().is_some()) {
+            return Ok(());
+        }
         let (handle, asker) = self.route_limit();
-        self.of_route = Some(handle.state.bound.admit(asker, self.began)?);
+        let admission = handle.state.bound.admit(asker, self.began)?;
+        self.enter_route(admission);
         Ok(())
+    }
+
+    /// The route's limit has let it in, and with it the others of its request.
+    #[inline]
+    fn enter_route(&mut self, admission: Admission) {
+        match self.seat() {
+            Some(seat) => seat.take(admission),
+            None => self.of_route = Some(admission),
+        }
     }
 
     /// What becomes of a request that its route's limit refused.
     #[cold]
     pub(super) fn unplaced_by_route(&self, refused: Refused) -> Unplaced {
         if refused.may_wait {
-            return Unplaced::Waits(Turned { place: None, refused, by_endpoint: false });
+            return Unplaced::Waits(Turned { place: None, refused, is_counted: true });
         }
         let rejected = self.rejected_by_route(refused.reason);
         self.tell_rejected(&rejected);
@@ -73,7 +87,7 @@ impl Pass {
         let this = Turned {
             place: Some(Standing { region, endpoint, record: self.record.take() }),
             refused: refused.into_refused(),
-            by_endpoint: refused == NotAdmitted::ByEndpoint,
+            is_counted: matches!(refused, NotAdmitted::ByRegion(_)),
         };
         if turned.is_none() {
             *turned = Some(this);
@@ -81,7 +95,7 @@ impl Pass {
             self.count(&this);
         }
         match refused {
-            NotAdmitted::ByRegion(_) => passed.add_region(region),
+            NotAdmitted::ByRegion(_) | NotAdmitted::ByShare => passed.add_region(region),
             NotAdmitted::ByEndpoint => passed.add(region, endpoint),
         }
     }
@@ -89,7 +103,7 @@ impl Pass {
     /// What becomes of a request that limits turned away and nobody else could take; none if no limit did.
     pub(crate) fn turned_away(&mut self, turned: Option<Turned>) -> Option<Unplaced> {
         let turned = turned?;
-        if turned.refused.may_wait {
+        if turned.refused.may_wait && !self.hurries() {
             return Some(Unplaced::Waits(turned));
         }
         let rejected = self.count(&turned);
@@ -107,7 +121,7 @@ impl Pass {
     /// Counts a refusal where it came from; what a caller who is refused for it is told.
     pub(super) fn count(&self, turned: &Turned) -> Rejected {
         match &turned.place {
-            Some(place) if turned.by_endpoint => self.rejected_by_endpoint(place.region),
+            Some(place) if !turned.is_counted => self.rejected_uncounted(place.region, turned.refused.reason),
             place => self.refuse_at(place.as_ref(), turned.refused.reason),
         }
     }
@@ -122,9 +136,9 @@ impl Pass {
 
     /// An endpoint's limit counts nothing and keeps nobody out: its region may have room for all.
     #[cold]
-    pub(super) fn rejected_by_endpoint(&self, region: u32) -> Rejected {
+    pub(super) fn rejected_uncounted(&self, region: u32, reason: Reason) -> Rejected {
         let name = self.pin.table().cluster_at(self.digest.cluster).regions()[region as usize].name();
-        Rejected::by_limit(Reason::Limit, Some(name), HOLD)
+        Rejected::by_limit(reason, Some(name), HOLD)
     }
 
     #[cold]
@@ -154,7 +168,7 @@ impl Pass {
     pub(crate) fn let_in(&mut self, turned: Turned, admission: Admission) {
         self.began = self.pin.now();
         let Some(place) = turned.place else {
-            self.of_route = Some(admission);
+            self.enter_route(admission);
             return;
         };
         (self.region, self.endpoint) = (place.region, place.endpoint);
@@ -222,7 +236,7 @@ impl Pass {
         if let Some(admission) = self.of_region {
             self.state().region().bound.sample(admission, signal, took, now);
         }
-        if let Some(admission) = self.of_route {
+        if let Some(admission) = self.of_route.or_else(|| self.seat()?.admission()) {
             self.route_limit().0.state.bound.sample(admission, signal, took, now);
         }
     }
@@ -234,6 +248,9 @@ impl Pass {
             self.route_limit().0.state.bound.sample(of_route, signal, took, now);
             self.of_route = None;
             self.route_limit().0.state.bound.release(of_route.before_head());
+        } else if let Some(of_route) = self.seat().and_then(|seat| seat.admission()) {
+            // Given back by the last of the request's attempts.
+            self.route_limit().0.state.bound.sample(of_route, signal, took, now);
         }
     }
 
@@ -246,7 +263,13 @@ impl Pass {
         let route = self.of_route.take().map(|of_route| {
             let state = self.route_limit().0.state.clone();
             state.bound.head(of_route);
-            (state, of_route.after_head())
+            OfRoute::Own(state, of_route.after_head())
+        });
+        let route = route.or_else(|| {
+            let seat = self.seat()?;
+            seat.enter();
+            seat.head();
+            Some(OfRoute::Shared(seat.clone()))
         });
         Counted { endpoint, of_region: of_region.after_head(), route }
     }
@@ -262,6 +285,6 @@ impl Pass {
 impl Turned {
     /// What it was, for the one who is let in.
     pub(crate) fn take(&mut self) -> Turned {
-        Turned { place: self.place.take(), refused: self.refused, by_endpoint: self.by_endpoint }
+        Turned { place: self.place.take(), refused: self.refused, is_counted: self.is_counted }
     }
 }

@@ -78,11 +78,8 @@ where
         if self.refusal.is_some() {
             return Poll::Ready(Ok(()));
         }
-        match ready!(self.stack.poll_ready(cx)) {
-            Ok(()) => {}
-            Err(Error::Rejected(rejected)) => self.refusal = Some(Refusal::Rejected(rejected)),
-            Err(Error::TimedOut(timed_out)) => self.refusal = Some(Refusal::TimedOut(timed_out)),
-            Err(Error::Inner(error)) => return Poll::Ready(Err(error)),
+        if let Err(error) = ready!(self.stack.poll_ready(cx)) {
+            self.refusal = Some(refusal(error)?);
         }
         Poll::Ready(Ok(()))
     }
@@ -94,6 +91,16 @@ where
             return AnswerFuture { future: None, refusal: Some(refusal), protocol };
         }
         AnswerFuture { future: Some(self.stack.call(request)), refusal: None, protocol }
+    }
+}
+
+/// What an error is answered with; the service's own stays one.
+fn refusal<E>(error: Error<E>) -> Result<Refusal, E> {
+    match error {
+        Error::Rejected(rejected) => Ok(Refusal::Rejected(rejected)),
+        Error::TimedOut(timed_out) => Ok(Refusal::TimedOut(timed_out)),
+        Error::Inner(error) => Err(error),
+        Error::GaveUp(gave_up) => refusal(gave_up.into_error()),
     }
 }
 
@@ -127,9 +134,7 @@ where
         let refusal = match me.future.as_pin_mut() {
             Some(future) => match ready!(future.poll(cx)) {
                 Ok(answer) => return Poll::Ready(Ok(answer)),
-                Err(Error::Inner(error)) => return Poll::Ready(Err(error)),
-                Err(Error::Rejected(rejected)) => Refusal::Rejected(rejected),
-                Err(Error::TimedOut(timed_out)) => Refusal::TimedOut(timed_out),
+                Err(error) => refusal(error)?,
             },
             None => me.refusal.take().expect("polled after it was over"),
         };

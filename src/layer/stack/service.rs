@@ -6,6 +6,7 @@ use crate::layer::failover::FailoverFuture;
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, Target};
 use crate::layer::pass::Pass;
+use crate::layer::retry::{RetryFuture, Straight, begin};
 use crate::protocol::{Classify, Describe, Release, Replay};
 use crate::traffic::Reader;
 use std::task::{Context, Poll};
@@ -118,7 +119,7 @@ where
 {
     type Response = K::Held<Held>;
     type Error = Error<L::Error>;
-    type Future = FailoverFuture<K, K::Sent, L>;
+    type Future = RetryFuture<K, K::Sent, Straight<L>>;
 
     /// Always ready: what there would be to wait for depends on the request.
     #[inline]
@@ -131,10 +132,10 @@ where
     fn call(&mut self, request: R) -> Self::Future {
         let mut pass = match Pass::route(&mut self.reader, &self.protocol, &request) {
             Ok(pass) => pass,
-            Err(rejected) => return FailoverFuture::rejected(self.protocol.clone(), rejected),
+            Err(rejected) => return RetryFuture::new(FailoverFuture::rejected(self.protocol.clone(), rejected), None),
         };
         pass.shows_decision(self.shows_decision);
-        let request = self.protocol.seal(request);
-        FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf)
+        let (request, more) = begin(&self.protocol, &mut pass, request, || Straight::new(self.leaf.clone()));
+        RetryFuture::new(FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf), more)
     }
 }

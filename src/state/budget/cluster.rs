@@ -135,6 +135,12 @@ impl Budget {
         self.leave();
     }
 
+    /// Whether a success would change anything.
+    #[inline]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.tokens.is_spent()
+    }
+
     fn leave(&self) {
         self.under_way.fetch_sub(1, Ordering::Relaxed);
     }

@@ -5,6 +5,7 @@
 //! gRPC's throttle lets go one success early. Who keeps no parts at all is off by far more: tower takes `1 / ratio` as an
 //! integer, so that 0.6 and 0.99 both mean 1 (tower-rs/tower#857).
 
+use crate::sync::{AtomicU64, Ordering};
 use crate::table::RetryBudget;
 
 /// One token.
@@ -46,6 +47,31 @@ impl Deposit {
     /// The same, but it adds so many millionths.
     pub(super) fn with_amount(self, amount: u64) -> Self {
         Deposit { amount, ..self }
+    }
+}
+
+/// A deposit that a publish replaces while successes read it.
+#[derive(Debug)]
+pub(crate) struct StoredDeposit {
+    amount: AtomicU64,
+    capacity: AtomicU64,
+}
+
+impl StoredDeposit {
+    pub(crate) fn new() -> Self {
+        StoredDeposit { amount: AtomicU64::new(0), capacity: AtomicU64::new(u64::MAX) }
+    }
+
+    // Relaxed, here and below: they publish nothing else, and one success between the two may pay in by the old ratio or the old
+    // capacity.
+    pub(crate) fn set(&self, deposit: Deposit) {
+        self.amount.store(deposit.amount, Ordering::Relaxed);
+        self.capacity.store(deposit.capacity, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Deposit {
+        let load = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        Deposit { amount: load(&self.amount), capacity: load(&self.capacity) }
     }
 }
 

@@ -39,5 +39,5 @@ mod window;
 pub use status::BudgetStatus;
 
 pub(crate) use cluster::{Budget, Charge, Extra};
-pub(crate) use deposit::Deposit;
+pub(crate) use deposit::{Deposit, StoredDeposit};
 pub(crate) use tokens::{Paid, Tokens};

@@ -74,6 +74,12 @@ impl Tokens {
         Tokens { spent: AtomicU64::new(0), granted: AtomicU64::new(0) }
     }
 
+    /// Whether a success would change anything.
+    #[inline]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent.load(Ordering::Relaxed) != 0
+    }
+
     /// Something succeeded.
     #[inline]
     pub(crate) fn deposit(&self, deposit: Deposit) {

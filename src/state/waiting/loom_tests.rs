@@ -32,7 +32,7 @@ impl Wake for Wakes {
 
 impl Place {
     fn of(limit: u32) -> Self {
-        let place = Place { route: Arc::new(RouteState { bound: Bound::new() }), clock: Clock::manual().0 };
+        let place = Place { route: Arc::new(RouteState::new()), clock: Clock::manual().0 };
         place.apply(Some(limit));
         place
     }
@@ -247,7 +247,7 @@ fn loom_a_limit_that_is_raised_or_removed_lets_in_who_stays_and_who_enters() {
 #[test]
 fn loom_who_finds_no_limit_and_then_one_keeps_nobody_out_for_good() {
     loom::model(|| {
-        let place = Place { route: Arc::new(RouteState { bound: Bound::new() }), clock: Clock::manual().0 };
+        let place = Place { route: Arc::new(RouteState::new()), clock: Clock::manual().0 };
         let passes = place.spawn(|place| {
             if let Ok(hold) = place.admit() {
                 place.bound().release(hold);

@@ -64,7 +64,7 @@ impl Waits {
 impl Place {
     fn new(limit: &Limit) -> Self {
         let (clock, hand) = Clock::manual();
-        let route = Arc::new(RouteState { bound: Bound::new() });
+        let route = Arc::new(RouteState::new());
         let slots = route.bound.apply(Some(limit), &clock, 1);
         Place { route, slots, clock, hand }
     }

@@ -1,0 +1,449 @@
+//! What an attempt knows of the others of its request, and they of it.
+//!
+//! Most requests have one attempt, and its pass is all there is. Of one that may be sent again the retry stage keeps a
+//! [`Stem`]: what all its attempts have in common, by which it makes each a pass of its own. What they share is counted
+//! once: the place at the route's limit ([`Seat`]), and for each attempt after the first what it took of the retry budget,
+//! which comes back if nothing was sent.
+
+use super::{Marks, Pass, Step};
+use crate::decide::{Digest, Passed, Tried};
+use crate::entropy::Draws;
+use crate::protocol::{Priority, Retryable};
+use crate::state::{Admission, Charge, Deposit, Extra, NotAdmitted, Paid, Seat};
+use crate::sync::{Arc, Meeting};
+use crate::table::{Class, Policy, RetryBudget};
+use crate::time::Instant;
+use crate::traffic::Pinned;
+use std::time::Duration;
+
+/// What few passes have.
+#[derive(Default)]
+pub(super) struct Aside {
+    pub(super) kept: Option<Kept>,
+    among: Option<Among>,
+}
+
+/// A place of a region's limit without an endpoint: never held while the request waits.
+pub(super) struct Kept {
+    pub(super) region: u32,
+    pub(super) admission: Admission,
+}
+
+/// What an attempt knows of the others of its request.
+#[derive(Default)]
+pub(crate) struct Among {
+    /// Where they were sent.
+    tried: Tried,
+    /// A hedge: it waits for nothing, and the floor of a budget is not for it.
+    hurries: bool,
+    /// What it took of the cluster's budget, unless it is the first.
+    spending: Option<Spending>,
+    /// Their place at the route's limit, if it has one.
+    seat: Option<Arc<Seat>>,
+    /// Where to say how it goes, to who cannot look.
+    ledger: Option<Ledger>,
+    /// What it took of the region's share, where it stands.
+    paid: Option<Paid>,
+}
+
+/// How an attempt went, so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Region and endpoint, by place, that it was sent to.
+    pub(crate) sent: Option<(u32, u32)>,
+    /// How it ended, if it did and said so.
+    pub(crate) end: Option<End>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nothing was sent.
+    Local,
+    /// Its time was over before the answer came.
+    Unanswered,
+    Answered(Retryable),
+}
+
+/// Where an attempt says how it goes, when layers of other makes stand between it and who made it.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<Meeting<Entry>>);
+
+#[derive(Debug, Default)]
+struct Entry {
+    account: Account,
+    is_superseded: bool,
+}
+
+impl Among {
+    /// Of an attempt after others, for which this was spent; one that hurries is beside them.
+    pub(crate) fn after(tried: Tried, spending: Spending, ledger: Option<Ledger>, hurries: bool) -> Self {
+        Among { tried, hurries, spending: Some(spending), ledger, ..Among::default() }
+    }
+}
+
+impl Ledger {
+    pub(crate) fn account(&self) -> Account {
+        self.0.lock().account
+    }
+
+    fn put(&self, account: Account) {
+        self.0.lock().account = account;
+    }
+
+    /// Another attempt was answered first.
+    pub(crate) fn supersede(&self) {
+        self.0.lock().is_superseded = true;
+    }
+
+    fn is_superseded(&self) -> bool {
+        self.0.lock().is_superseded
+    }
+}
+
+/// What an attempt took of its cluster's budget. Comes back when it is dropped, unless the attempt was sent.
+pub(crate) struct Spending {
+    pin: Pinned,
+    cluster: u32,
+    charge: Option<Charge>,
+    is_sent: bool,
+}
+
+impl Spending {
+    fn deposit(&self, first: Deposit) -> Deposit {
+        self.charge.as_ref().map_or(first, |charge| charge.deposit(first))
+    }
+}
+
+impl Drop for Spending {
+    fn drop(&mut self) {
+        let Some(charge) = self.charge.take() else { return };
+        let budget = &self.pin.cluster(self.cluster).budget;
+        if self.is_sent { budget.ended(charge) } else { budget.refund(charge) }
+    }
+}
+
+/// What all attempts of a request have in common.
+pub(crate) struct Stem {
+    pub(crate) pin: Pinned,
+    pub(crate) digest: Digest,
+    pub(crate) draws: Draws,
+    pub(crate) deadline: Instant,
+    since: Instant,
+    class: Class,
+    marks: Marks,
+    seat: Option<Arc<Seat>>,
+}
+
+impl Stem {
+    /// The pass of another attempt, with this number and until then.
+    ///
+    /// Others come one priority lower than their request: what is important for the first time goes before what was tried.
+    pub(crate) fn branch(&self, number: u32, until: Instant, among: Among) -> Pass {
+        let now = self.pin.now();
+        let mut class = self.class;
+        class.priority = Priority::ALL[(class.priority as usize).saturating_sub(1)];
+        let mut pass = Pass {
+            pin: self.pin.clone(),
+            digest: self.digest,
+            draws: self.draws.for_attempt(number),
+            deadline: self.deadline,
+            since: self.since,
+            began: now,
+            region: 0,
+            endpoint: 0,
+            class,
+            of_route: None,
+            of_region: None,
+            aside: None,
+            step: Step::Routed,
+            marks: self.marks,
+            record: None,
+        };
+        pass.join(Some(until), Among { seat: self.seat.clone(), ..among });
+        pass
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        self.pin.table().route_at(self.digest.route).policy_at(self.digest.target)
+    }
+
+    pub(crate) fn budget(&self) -> &RetryBudget {
+        self.pin.table().cluster_at(self.digest.cluster).retry_budget()
+    }
+
+    /// Whether a region looks well: it is not evacuated, its limit has room, and most of its endpoints answer.
+    pub(crate) fn is_well(&self, region: u32) -> bool {
+        let handle = &self.pin.cluster(self.digest.cluster).regions[region as usize];
+        let suspects = handle.endpoints.iter().filter(|endpoint| endpoint.is_suspect()).count();
+        2 * suspects <= handle.endpoints.len()
+            && handle.state.bound.has_room()
+            && !handle.state.veto().forbids(self.pin.now())
+    }
+
+    /// What another attempt takes of the cluster's budget, if anything is left.
+    pub(crate) fn spend(&self, extra: Extra, now: Instant) -> Option<Spending> {
+        let handle = self.pin.cluster(self.digest.cluster);
+        let charge = handle.budget.withdraw(self.budget(), extra, || handle.in_flight(), now)?;
+        let (pin, cluster) = (self.pin.clone(), self.digest.cluster);
+        Some(Spending { pin, cluster, charge: Some(charge), is_sent: false })
+    }
+}
+
+impl Drop for Stem {
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            seat.leave();
+        }
+    }
+}
+
+impl Pass {
+    /// Whether the table would have the request sent again, as far as that does not depend on its answer; and whether it
+    /// believes it that it may be sent twice.
+    #[inline]
+    pub(crate) fn may_retry(&self) -> bool {
+        self.policy().may_retry && !self.marks.has(Marks::IS_RETRY)
+    }
+
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.marks.has(Marks::IS_KEYED)
+    }
+
+    /// Whether what the request says of earlier attempts has to be removed.
+    #[inline]
+    pub(crate) fn is_untrusted(&self) -> bool {
+        self.marks.has(Marks::IS_UNTRUSTED)
+    }
+
+    /// Whether the cluster's budget has anything for another attempt.
+    pub(crate) fn has_budget(&self) -> bool {
+        let handle = self.pin.cluster(self.digest.cluster);
+        handle.budget.has_any(self.in_cluster().retry_budget(), || handle.in_flight(), self.began)
+    }
+
+    /// What its request's attempts have in common; this is the first of them, and has until then.
+    pub(crate) fn stem(&mut self, until: Option<Instant>, ledger: Option<Ledger>) -> Stem {
+        let seat = self.policy().is_limited.then(|| {
+            let (route, _) = self.route_limit();
+            let seat = Arc::new(Seat::new(route.state.clone()));
+            if let Some(of_route) = self.of_route.take() {
+                seat.take(of_route);
+            }
+            seat
+        });
+        let stem = Stem {
+            pin: self.pin.clone(),
+            digest: self.digest,
+            draws: self.draws,
+            deadline: self.deadline,
+            since: self.since,
+            class: self.class,
+            marks: self.marks,
+            seat: seat.clone(),
+        };
+        if seat.is_some() || ledger.is_some() {
+            self.join(until, Among { seat, ledger, ..Among::default() });
+        } else {
+            self.is_tracked_until(until);
+        }
+        stem
+    }
+
+    fn join(&mut self, until: Option<Instant>, among: Among) {
+        if let Some(seat) = &among.seat {
+            seat.enter();
+        }
+        self.aside.get_or_insert_default().among = Some(among);
+        self.is_tracked_until(until);
+    }
+
+    fn is_tracked_until(&mut self, until: Option<Instant>) {
+        self.marks.set(Marks::TRACKED, true);
+        if let Some(until) = until
+            && until < self.deadline
+        {
+            // An attempt that has less than the request: nobody else sees to that.
+            self.marks.set(Marks::OWES_DEADLINE, true);
+            (self.since, self.deadline) = (self.pin.now(), until);
+        }
+    }
+
+    /// Whether somebody may make another attempt.
+    #[inline]
+    pub(crate) fn is_tracked(&self) -> bool {
+        self.marks.has(Marks::TRACKED)
+    }
+
+    /// Which attempt of its request it is, counted from 0.
+    pub(crate) fn number(&self) -> u32 {
+        self.draws.attempt()
+    }
+
+    #[inline]
+    fn among(&self) -> Option<&Among> {
+        self.aside.as_ref()?.among.as_ref()
+    }
+
+    #[inline]
+    fn among_mut(&mut self) -> Option<&mut Among> {
+        self.aside.as_mut()?.among.as_mut()
+    }
+
+    /// Where it says how it goes; nobody looks at that of an attempt which is the only one.
+    pub(crate) fn ledger(&self) -> Option<Ledger> {
+        self.among()?.ledger.clone()
+    }
+
+    /// Whether it waits for nothing.
+    pub(crate) fn hurries(&self) -> bool {
+        self.among().is_some_and(|among| among.hurries)
+    }
+
+    /// The attempt has asked nobody yet.
+    pub(crate) fn asked_nobody(&self) -> Passed {
+        self.among().map_or_else(Passed::default, |among| Passed::after(among.tried))
+    }
+
+    /// How it went so far.
+    pub(crate) fn account(&self) -> Account {
+        let is_sent = matches!(self.step, Step::Sent | Step::Awaited | Step::Answered);
+        Account { sent: is_sent.then(|| self.place()), end: None }
+    }
+
+    /// How it ended, told where that is wanted.
+    pub(crate) fn ended(&self, end: End) -> Account {
+        let account = Account { end: Some(end), ..self.account() };
+        if let Some(ledger) = self.among().and_then(|among| among.ledger.as_ref()) {
+            ledger.put(account);
+        }
+        account
+    }
+
+    /// It is handed over.
+    #[cold]
+    pub(super) fn is_sent(&mut self) {
+        let account = self.account();
+        let Some(among) = self.among_mut() else { return };
+        if let Some(spending) = &mut among.spending {
+            spending.is_sent = true;
+        }
+        // It is spent.
+        among.paid = None;
+        if let Some(ledger) = &among.ledger {
+            ledger.put(account);
+        }
+    }
+
+    /// Lets it in at an endpoint, for one that has something aside: a place it kept, or a share that it has to pay.
+    #[cold]
+    pub(super) fn admit_aside(&mut self, region: u32, endpoint: u32) -> Result<Admission, NotAdmitted> {
+        let paid = self.pay(region)?;
+        let state = self.pin.endpoint_state(self.digest.cluster, region, endpoint);
+        let kept = self.aside.as_ref().and_then(|aside| aside.kept.as_ref()).filter(|kept| kept.region == region);
+        let admission = match kept.map(|kept| kept.admission) {
+            Some(admission) => state.enter_alone().map(|()| admission),
+            None => state.admit(self.region_asker(region), self.began),
+        };
+        match (admission, paid) {
+            (Ok(admission), paid) => {
+                let aside = self.aside.get_or_insert_default();
+                aside.kept.take_if(|kept| kept.region == region);
+                if let Some(among) = &mut aside.among {
+                    among.paid = paid;
+                }
+                Ok(admission)
+            }
+            (Err(refused), paid) => {
+                if let Some(paid) = paid {
+                    self.region_handle(region).state.share().refund(paid);
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    /// Takes what an attempt after the first costs of a region's share; none of budgets that have no shares.
+    fn pay(&self, region: u32) -> Result<Option<Paid>, NotAdmitted> {
+        let RetryBudget::Successes(knobs) = self.in_cluster().retry_budget() else { return Ok(None) };
+        if self.number() == 0 {
+            return Ok(None);
+        }
+        let floor = knobs.floor.filter(|_| !self.hurries());
+        let paid = self.region_handle(region).state.share().withdraw(1, knobs.burst, floor, self.began);
+        paid.map(Some).ok_or(NotAdmitted::ByShare)
+    }
+
+    /// It leaves the region without having been sent.
+    #[inline]
+    pub(super) fn pay_back(&mut self) {
+        if self.aside.is_some() {
+            self.pay_back_paid();
+        }
+    }
+
+    #[cold]
+    fn pay_back_paid(&mut self) {
+        let region = self.region;
+        if let Some(paid) = self.among_mut().and_then(|among| among.paid.take()) {
+            self.region_handle(region).state.share().refund(paid);
+        }
+    }
+
+    /// It succeeded: that funds the budgets, and is a response time.
+    #[inline]
+    pub(super) fn succeed(&self, took: Duration) {
+        self.state().region().fund(|first| self.deposit(first));
+        if self.policy().hedge.is_some() {
+            self.record(took);
+        }
+    }
+
+    #[inline(never)]
+    fn record(&self, took: Duration) {
+        if let Some(hedging) = self.pin.route_state(self.digest.route).and_then(|route| route.state.hedging()) {
+            hedging.latencies.record(took);
+        }
+    }
+
+    /// What its success pays in.
+    #[cold]
+    fn deposit(&self, first: Deposit) -> Deposit {
+        let spending = self.among().and_then(|among| among.spending.as_ref());
+        spending.map_or(first, |spending| spending.deposit(first))
+    }
+
+    /// A failure that may be retried, for budgets that count those.
+    pub(crate) fn fail(&self) {
+        if self.policy().may_retry {
+            self.pin.cluster(self.digest.cluster).budget.failed(self.in_cluster().retry_budget());
+        }
+    }
+
+    /// Another attempt was answered first.
+    pub(crate) fn supersede(&mut self) {
+        self.marks.set(Marks::SUPERSEDED, true);
+    }
+
+    /// Whether another attempt was answered first. Then all that is known is that its own answer takes longer than this.
+    pub(super) fn is_superseded_after(&self, waited: Duration) -> bool {
+        let ledger = self.among().and_then(|among| among.ledger.as_ref());
+        let is_superseded = self.marks.has(Marks::SUPERSEDED) || ledger.is_some_and(Ledger::is_superseded);
+        if is_superseded && let Some(route) = self.pin.route_state(self.digest.route) {
+            route.state.hedging().inspect(|hedging| hedging.latencies.record_at_least(waited));
+        }
+        is_superseded
+    }
+
+    /// The place at the route's limit that it shares with others.
+    #[inline]
+    pub(super) fn seat(&self) -> Option<&Arc<Seat>> {
+        self.among()?.seat.as_ref()
+    }
+
+    pub(super) fn leave_seat(&mut self) {
+        if let Some(seat) = self.among_mut().and_then(|among| among.seat.take()) {
+            seat.leave();
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The attempts of a request that may be sent more than once.
+
+use super::attempts::Attempts;
+use super::course::{Course, Next};
+use crate::error::{Error, GiveUp};
+use crate::layer::attempt::{Attempt, seal};
+use crate::layer::pass::{Account, End, Pass, Spending};
+use crate::protocol::{Describe, Replay};
+use crate::table::Idempotency;
+use crate::time::Sleep;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+/// What an attempt comes to.
+type Answered<Q, K, A> = Result<<A as Attempts<Q, K>>::Answer, Error<<A as Attempts<Q, K>>::Error>>;
+
+/// All that is needed to send a request again. In a box: most requests are sent once, and none should be as large.
+pub(crate) struct More<K, Q, A: Attempts<Q, K>> {
+    attempts: A,
+    protocol: K,
+    ways: Ways<K, Q>,
+    /// What another attempt is sent; none once the last has it.
+    copy: Option<Q>,
+    course: Course,
+    /// Whether it is known where the attempt in the future's own place was sent.
+    first_is_known: bool,
+    /// Attempts beside that one.
+    beside: Vec<Beside<A::Future>>,
+    /// How the last attempt failed that did, and with what: kept until a later one is sent.
+    failed: Option<(End, Answered<Q, K, A>)>,
+    /// Between two attempts.
+    wait: Option<(Sleep, Spending)>,
+    hedge: HedgeTimer,
+}
+
+struct Beside<F> {
+    future: Pin<Box<F>>,
+    is_known: bool,
+}
+
+/// When the next attempt is sent beside those under way.
+enum HedgeTimer {
+    /// Nothing was sent since the last look.
+    Unset,
+    Set {
+        timer: Sleep,
+        after: Duration,
+    },
+    /// There will be none beside these.
+    Off,
+}
+
+/// How a request is copied: by its protocol, which knows its type as it came.
+struct Ways<K, Q> {
+    copy: fn(&K, &mut Q, usize) -> Option<Q>,
+    is_whole: fn(&K, &Q) -> bool,
+    is_complete: fn(&K, &Q) -> bool,
+    mark: fn(&K, &mut Q, u32, Option<Duration>),
+}
+
+/// A request as it is sent, and what it takes to send it again if that may come to be.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
+pub(crate) fn begin<K, R, A>(
+    protocol: &K,
+    pass: &mut Pass,
+    request: R,
+    attempts: impl FnOnce() -> A,
+) -> (K::Sent, Option<Box<More<K, K::Sent, A>>>)
+where
+    K: Describe<R> + Replay<R> + Clone,
+    A: Attempts<K::Sent, K>,
+{
+    if !pass.may_retry() {
+        return (seal(protocol, pass, request), None);
+    }
+    let is_idempotent = is_idempotent(protocol, pass, &request);
+    let mut sent = seal(protocol, pass, request);
+    let more = prepare(protocol, pass, &mut sent, is_idempotent, attempts);
+    (sent, more)
+}
+
+fn is_idempotent<K: Describe<R>, R>(protocol: &K, pass: &Pass, request: &R) -> bool {
+    match pass.policy().retry.idempotency {
+        Idempotency::All => true,
+        Idempotency::None => false,
+        Idempotency::ByProtocol => protocol.is_idempotent(request) || pass.is_keyed(),
+    }
+}
+
+/// Copies a request that may be sent again. Policy and budget are asked first: a copy costs more than all that.
+#[inline(never)]
+fn prepare<K, R, A>(
+    protocol: &K,
+    pass: &mut Pass,
+    sent: &mut K::Sent,
+    is_idempotent: bool,
+    attempts: impl FnOnce() -> A,
+) -> Option<Box<More<K, K::Sent, A>>>
+where
+    K: Replay<R> + Clone,
+    A: Attempts<K::Sent, K>,
+{
+    let retry = &pass.policy().retry;
+    let may_retry = is_idempotent || retry.retry_unsent && retry.attempts > 1;
+    if !may_retry || !pass.has_budget() {
+        return None;
+    }
+    let copy = protocol.copy(sent, retry.max_body as usize)?;
+    let attempts = attempts();
+    let course = Course::begin(pass, is_idempotent, attempts.ledger());
+    let ways = Ways { copy: K::copy, is_whole: K::is_whole, is_complete: K::is_complete, mark: K::mark };
+    Some(Box::new(More {
+        attempts,
+        protocol: protocol.clone(),
+        ways,
+        copy: Some(copy),
+        course,
+        first_is_known: false,
+        beside: Vec::new(),
+        failed: None,
+        wait: None,
+        hedge: HedgeTimer::Unset,
+    }))
+}
+
+impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
+    /// `first` is the future's own place for an attempt.
+    pub(super) fn poll(
+        &mut self,
+        mut first: Pin<&mut Option<A::Future>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Answered<Q, K, A>> {
+        loop {
+            if let Poll::Ready(answer) = self.poll_attempts(first.as_mut(), cx) {
+                self.supersede(first);
+                return Poll::Ready(answer);
+            }
+            let under_way = usize::from(first.is_some()) + self.beside.len();
+            if under_way > 0 {
+                let spending = ready!(self.poll_hedge(under_way, cx));
+                let pass = self.course.hedge(spending, self.attempts.ledger());
+                let Some(future) = self.begin(pass) else { continue };
+                self.beside.push(Beside { future: Box::pin(future), is_known: false });
+                continue;
+            }
+            if let Some((timer, _)) = &mut self.wait {
+                ready!(Pin::new(timer).poll(cx));
+                let Some((_, spending)) = self.wait.take() else { continue };
+                let pass = self.course.retry(spending, self.attempts.ledger());
+                let future = self.begin(pass);
+                self.first_is_known = false;
+                first.set(future);
+                continue;
+            }
+            let Some((end, _)) = &self.failed else { panic!("polled after it was over") };
+            let is_whole = self.copy.as_ref().is_some_and(|copy| (self.ways.is_whole)(&self.protocol, copy));
+            match self.course.next(*end, is_whole) {
+                Next::Again { at, spending } => self.wait = Some((self.course.sleep_until(at), spending)),
+                Next::Deliver(why) => return Poll::Ready(self.deliver(why)),
+            }
+        }
+    }
+
+    /// Ready with the answer that is handed on; pending while attempts are under way, and when none is.
+    fn poll_attempts(
+        &mut self,
+        mut first: Pin<&mut Option<A::Future>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Answered<Q, K, A>> {
+        if let Some(mut future) = first.as_mut().as_pin_mut() {
+            let polled = future.as_mut().poll(cx);
+            let account = A::account(future.as_ref());
+            self.first_is_known = self.notice(self.first_is_known, account);
+            if let Poll::Ready(answer) = polled {
+                first.set(None);
+                if let Some(answer) = self.ended(answer, account, !self.beside.is_empty()) {
+                    return Poll::Ready(answer);
+                }
+            }
+        }
+        let mut at = 0;
+        while let Some(one) = self.beside.get_mut(at) {
+            let polled = one.future.as_mut().poll(cx);
+            let account = A::account(one.future.as_ref());
+            let is_known = one.is_known;
+            let is_known = self.notice(is_known, account);
+            match polled {
+                Poll::Pending => {
+                    self.beside[at].is_known = is_known;
+                    at += 1;
+                }
+                Poll::Ready(answer) => {
+                    drop(self.beside.remove(at));
+                    let has_others = first.is_some() || !self.beside.is_empty();
+                    if let Some(answer) = self.ended(answer, account, has_others) {
+                        return Poll::Ready(answer);
+                    }
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// An attempt may have been sent since the last look; whether it is known where.
+    fn notice(&mut self, is_known: bool, account: Account) -> bool {
+        if let (false, Some(place)) = (is_known, account.sent) {
+            self.course.sent(place);
+            // A later one is on its way: what it says counts.
+            self.failed = None;
+            if !matches!(self.hedge, HedgeTimer::Off) {
+                self.hedge = HedgeTimer::Unset;
+            }
+            return true;
+        }
+        is_known
+    }
+
+    /// An attempt ended; its answer, if that is handed on.
+    fn ended(&mut self, answer: Answered<Q, K, A>, account: Account, has_others: bool) -> Option<Answered<Q, K, A>> {
+        let end = Course::end(account);
+        if self.course.is_failure(end) {
+            self.failed = Some((end, answer));
+            if has_others {
+                // The next need not wait for what is not coming.
+                self.hurry(end);
+            }
+            return None;
+        }
+        if end != End::Local {
+            return Some(answer);
+        }
+        // Nobody could take it. That is the request's answer only if it is all there is.
+        let why = match &answer {
+            Err(Error::Rejected(rejected)) => Some(GiveUp::Refused(rejected.reason())),
+            _ => None,
+        };
+        if has_others {
+            if let Some(why) = why {
+                self.course.tell_gave_up(why);
+            }
+            self.hedge = HedgeTimer::Off;
+            return None;
+        }
+        if self.failed.is_none() {
+            return Some(answer);
+        }
+        if let Some(why) = why {
+            self.course.tell_gave_up(why);
+        }
+        Some(self.deliver(why))
+    }
+
+    /// The failure that is left, with why there was no other attempt.
+    fn deliver(&mut self, why: Option<GiveUp>) -> Answered<Q, K, A> {
+        let Some((_, answer)) = self.failed.take() else { panic!("polled after it was over") };
+        let Some(why) = why else { return answer };
+        match answer {
+            Ok(mut answer) => {
+                A::note(&self.protocol, &mut answer, why);
+                Ok(answer)
+            }
+            Err(error) => Err(error.giving_up(why)),
+        }
+    }
+
+    /// An attempt failed beside others: the next one beside them is due at once, or when the server says.
+    fn hurry(&mut self, end: End) {
+        if let HedgeTimer::Off = self.hedge {
+            return;
+        }
+        let after = match end {
+            End::Answered(retryable) => retryable.after().unwrap_or_default(),
+            End::Local | End::Unanswered => Duration::ZERO,
+        };
+        let timer = self.course.sleep_until(self.course.now().after(after));
+        self.hedge = HedgeTimer::Set { timer, after };
+    }
+
+    /// Ready with what a hedge costs when one is to be sent beside those under way.
+    fn poll_hedge(&mut self, under_way: usize, cx: &mut Context<'_>) -> Poll<Spending> {
+        if let HedgeTimer::Unset = self.hedge {
+            // Not before it was sent: until then it costs nobody anything.
+            let is_sent = self.first_is_known || self.beside.iter().any(|one| one.is_known);
+            if !is_sent {
+                return Poll::Pending;
+            }
+            self.hedge = match self.course.hedge_delay(under_way) {
+                None => HedgeTimer::Off,
+                Some(after) => {
+                    let timer = self.course.sleep_until(self.course.now().after(after));
+                    HedgeTimer::Set { timer, after }
+                }
+            };
+        }
+        let HedgeTimer::Set { timer, after } = &mut self.hedge else { return Poll::Pending };
+        ready!(Pin::new(timer).poll(cx));
+        let after = *after;
+        let can_be_sent = self.copy.as_ref().is_some_and(|copy| (self.ways.is_complete)(&self.protocol, copy));
+        self.hedge = HedgeTimer::Off;
+        if !can_be_sent || self.course.hedge_delay(under_way).is_none() {
+            return Poll::Pending;
+        }
+        match self.course.spend_on_hedge(after) {
+            None => Poll::Pending,
+            Some(spending) => {
+                self.hedge = HedgeTimer::Unset;
+                Poll::Ready(spending)
+            }
+        }
+    }
+
+    /// Begins an attempt with a copy of the request; the last gets the copy itself.
+    fn begin(&mut self, mut pass: Pass) -> Option<A::Future> {
+        let is_last = self.course.is_last();
+        let mut copy = self.copy.take()?;
+        let next = if is_last { None } else { (self.ways.copy)(&self.protocol, &mut copy, self.course.max_body()) };
+        self.copy = next;
+        (self.ways.mark)(&self.protocol, &mut copy, pass.number(), self.course.left());
+        pass.choose_by_now();
+        Some(self.attempts.attempt(Attempt { request: copy, pass, protocol: self.protocol.clone() }))
+    }
+
+    /// What is still under way was too slow.
+    fn supersede(&mut self, first: Pin<&mut Option<A::Future>>) {
+        if let Some(future) = first.as_pin_mut() {
+            A::supersede(future);
+        }
+        for one in &mut self.beside {
+            A::supersede(one.future.as_mut());
+        }
+    }
+}
