@@ -18,6 +18,18 @@
 //! | an endpoint is no evidence for its region's limit after | 2 requests in a row without an answer | Its third says no more about the region than the first two did. |
 //! | weight | 1 | Kubernetes' Gateway API. 0 is "never", on every path. |
 //! | rank | 0 | All regions serve; a rank is a decision to keep one in reserve. |
+//! | [`retry`](crate::table::Knobs::retry) | none | As Envoy. Whether a backend can take a request twice is its owner's to say. |
+//! | a retry's `attempts` | 3 | The second saves nearly all that any would; the third is for a rollout that takes two endpoints at once. |
+//! | a retry's `per_try` | as long as the request | Only the owner knows what is slow; a bound that is too short turns slow answers into failures. |
+//! | a retry's `backoff` | 25 ms to 250 ms, full jitter | Envoy's base and its ten times; full jitter spreads best (Brooker, AWS 2015). |
+//! | a retry's `max_hint` | 5 s | A third of the default deadline; for longer nobody waits, and the caller should hear how long it would be. |
+//! | a retry's `idempotency` | what the protocol says | RFC 9110, 9.2.2: a client should not send again by itself what is not known to be idempotent. |
+//! | a retry's `retry_unsent` | no | It costs each request that is not idempotent a copy. |
+//! | a retry's `leave_region` | on evidence | One bad endpoint is no reason to leave; a region that answers nobody is. |
+//! | a retry's `max_body` | 64 KiB | As linkerd: bodies of calls fit, uploads do not. |
+//! | [`hedge`](crate::table::Knobs::hedge) | none | It costs load where nothing has failed. Where it is on: at the 95th percentile, two at once, 5% more (Dean and Barroso 2013). |
+//! | [`retry_budget`](crate::table::ClusterSpec::retry_budget) | 0.1 for each success, 10 saved up, one in 10 s without any | An outage is made worse by a tenth at most, and by nothing once all fails; Finagle's fifth is of requests, so it goes on while the outage lasts. |
+//! | [`trusts`](crate::TableSpec::trusts) | nobody | Whoever can send a header could make a payment idempotent, or switch off the retries of others. |
 //! | [`slow_start`](crate::table::Knobs::slow_start) | off | As Envoy. What a cold endpoint can take is known to its owner only. Where it is on: from 10% of the weight in a line, Envoy's `min_weight_percent` and aggression 1. |
 //! | Maglev [`size`](crate::table::Maglev::size) | the first of 1021 .. 655 373 that is at least 100 x sum / least weight | The rule of thumb `M > 100 N` keeps shares within 1% and a slot; Envoy's fixed 65 537 is 262 kB even for three endpoints. |
 //! | Maglev [`max_load_percent`](crate::table::Maglev::max_load_percent) | unbounded | As Envoy. A bound of 125 to 200 trades stickiness for evenness. |

@@ -163,7 +163,12 @@ fn check_ratio(ratio: f64, path: &str, problems: &mut Problems) {
     check_within(ratio, 0.0..=MAX_BUDGET_RATIO, path, problems);
 }
 
-fn check_within<T: PartialOrd + Display>(value: T, range: RangeInclusive<T>, path: &str, problems: &mut Problems) {
+fn check_within<T: PartialOrd + Display + Copy>(
+    value: T,
+    range: RangeInclusive<T>,
+    path: &str,
+    problems: &mut Problems,
+) {
     if !range.contains(&value) {
         problems.add(path, format!("is {value}; use {} to {}", range.start(), range.end()));
     }

@@ -3,8 +3,10 @@
 use crate::entropy::{Entropy, below};
 use crate::protocol::Priority;
 use crate::table::{
-    Adaptive, Aimd, Algorithm, ClusterSpec, FieldMatch, Gradient2, KeySource, Knobs, Limit, Maglev, Match, PathMatch,
-    Pick, PriorityRule, Queue, Scope, SlowStart, Sticky, Table, TableSpec, TargetSpec, ValueMatch, Vegas,
+    Adaptive, Aimd, Algorithm, AwsQuota, Backoff, Claims, ClusterSpec, EnvoyInFlight, FieldMatch, Finagle, Gradient2,
+    GrpcThrottle, Hedge, HedgeDelay, Idempotency, Jitter, KeySource, Knobs, LeaveRegion, Limit, Maglev, Match,
+    PathMatch, Pick, PriorityRule, Queue, Retry, RetryBudget, Scope, SlowStart, Sticky, Successes, Table, TableSpec,
+    TargetSpec, TrustRule, ValueMatch, Vegas,
 };
 use crate::unit::Ratio;
 use http::{HeaderName, HeaderValue, Method, Request};
@@ -25,10 +27,12 @@ const METHODS: [Method; 3] = [Method::GET, Method::POST, Method::DELETE];
 
 /// Specs that build, with every kind of match, split, policy and weight.
 pub fn specs() -> impl Strategy<Value = TableSpec> {
-    let parts = (vec(cluster(), 1..5), vec(route(), 1..12), option::of(pick()), any::<u64>());
-    parts.prop_map(|(clusters, routes, pick, hash_seed)| {
-        let mut spec = TableSpec { hash_seed, ..TableSpec::new() };
-        spec.defaults.pick = pick;
+    let trusts = vec((matches(), claims()).prop_map(|(when, claims)| TrustRule { when, claims }), 0..4);
+    let table = (option::of(pick()), sent_again(), option::weighted(0.5, trusts), any::<u64>());
+    (vec(cluster(), 1..5), vec(route(), 1..12), table).prop_map(|(clusters, routes, table)| {
+        let (pick, (retry, hedge), trusts, hash_seed) = table;
+        let defaults = Knobs { pick, retry, hedge, ..Knobs::default() };
+        let mut spec = TableSpec { defaults, hash_seed, trusts: trusts.unwrap_or_default(), ..TableSpec::new() };
         for (place, regions) in clusters.into_iter().enumerate() {
             spec = spec.cluster(format!("cluster-{place}"), |cluster| regions.describe(cluster));
         }
@@ -57,6 +61,11 @@ pub fn tables() -> impl Strategy<Value = Table> {
     specs().prop_filter_map("a spec that does not build", |spec| spec.build().ok())
 }
 
+/// Knobs of retries and hedges that fit those of every other: which are unset, and which switch off, is chance.
+fn sent_again() -> impl Strategy<Value = (Option<Retry>, Option<Hedge>)> {
+    (option::weighted(0.3, retry()), option::weighted(0.2, hedge()))
+}
+
 /// The same spec with everything whose order has no meaning in another order.
 pub fn shuffled(spec: &TableSpec, seed: u64) -> TableSpec {
     let entropy = Entropy::seeded(seed);
@@ -68,11 +77,14 @@ pub fn shuffled(spec: &TableSpec, seed: u64) -> TableSpec {
         shuffle(&mut cluster.regions, &entropy);
         cluster.limit.iter_mut().for_each(|limit| shuffle_limit(limit, &entropy));
     }
+    let conditions = |matching: &mut Match| {
+        shuffle(&mut matching.headers, &entropy);
+        shuffle(&mut matching.query, &entropy);
+    };
+    spec.trusts.iter_mut().for_each(|rule| conditions(&mut rule.when));
+    shuffle(&mut spec.trusts, &entropy);
     for route in &mut spec.routes {
-        for matching in &mut route.matches {
-            shuffle(&mut matching.headers, &entropy);
-            shuffle(&mut matching.query, &entropy);
-        }
+        route.matches.iter_mut().for_each(conditions);
         shuffle(&mut route.matches, &entropy);
         shuffle(&mut route.split, &entropy);
         shuffle(&mut route.priorities, &entropy);
@@ -188,6 +200,66 @@ pub fn limit() -> impl Strategy<Value = Limit> {
     )
 }
 
+/// Retries of every kind, none among them. The attempts in all are at least those of every [`hedge`].
+pub fn retry() -> impl Strategy<Value = Retry> {
+    let backoff = (0u64..100, 1u32..20, select(vec![Jitter::Full, Jitter::Equal, Jitter::Decorrelated]));
+    let backoff = backoff.prop_map(|(millis, times, jitter)| {
+        let base = Duration::from_millis(millis);
+        Backoff::from(base).max(base * times).jitter(jitter)
+    });
+    // The least deadline of the specs is the default.
+    let per_try = option::of((1u64..15_000).prop_map(Duration::from_millis));
+    let idempotency = select(vec![Idempotency::ByProtocol, Idempotency::All, Idempotency::None]);
+    let leave_region = select(vec![LeaveRegion::OnEvidence, LeaveRegion::Always, LeaveRegion::Never]);
+    let kinds = (idempotency, any::<bool>(), leave_region);
+    let asked = (select(vec![1, 3, 4, Retry::MAX_ATTEMPTS]), per_try, backoff, 1u64..10, kinds, 0u32..100_000);
+    asked.prop_map(|(attempts, per_try, backoff, seconds, (idempotency, retry_unsent, leave_region), max_body)| {
+        let max_hint = Duration::from_secs(seconds);
+        Retry { attempts, per_try, backoff, max_hint, idempotency, retry_unsent, leave_region, max_body }
+    })
+}
+
+/// Hedges of every kind, none among them.
+pub fn hedge() -> impl Strategy<Value = Hedge> {
+    let delay = prop_oneof![
+        (1u64..1000).prop_map(|millis| HedgeDelay::Fixed(Duration::from_millis(millis))),
+        (50u8..100).prop_map(|percent| HedgeDelay::Quantile(Ratio::percent(percent))),
+    ];
+    (delay, 1u32..4, 1u8..=100, any::<bool>()).prop_map(|(delay, attempts, percent, other_region)| Hedge {
+        delay,
+        attempts,
+        max_extra: Ratio::percent(percent),
+        other_region,
+    })
+}
+
+/// Budgets of every kind.
+pub fn retry_budget() -> impl Strategy<Value = RetryBudget> {
+    let seconds = || (1u64..=60).prop_map(Duration::from_secs);
+    let ratio = || 0.0..=10.0;
+    prop_oneof![
+        (ratio(), 1u32..100, option::of(seconds()))
+            .prop_map(|(ratio, burst, floor)| RetryBudget::Successes(Successes { ratio, burst, floor })),
+        (ratio(), 0u32..100, seconds()).prop_map(|(ratio, min_per_second, window)| {
+            RetryBudget::Finagle(Finagle { ratio, min_per_second, window })
+        }),
+        (1u32..=1000, 0.001..=10.0)
+            .prop_map(|(max_tokens, ratio)| RetryBudget::Grpc(GrpcThrottle { max_tokens, ratio })),
+        (20u32..1000, 1u32..20, 1u32..20).prop_map(|(capacity, retry_cost, timeout_cost)| {
+            RetryBudget::Aws(AwsQuota { capacity, retry_cost, timeout_cost })
+        }),
+        (0u8..=100, 0u32..10)
+            .prop_map(|(percent, min)| { RetryBudget::Envoy(EnvoyInFlight { ratio: Ratio::percent(percent), min }) }),
+        Just(RetryBudget::allow_unbounded()),
+    ]
+}
+
+/// Every set of claims that believes something.
+pub fn claims() -> impl Strategy<Value = Claims> {
+    let claims = Claims::none();
+    select(vec![claims.attempts(), claims.idempotency_key(), claims.attempts().idempotency_key()])
+}
+
 /// Weights, zero among them, small and huge.
 pub fn weight() -> impl Strategy<Value = u32> {
     prop_oneof![2 => Just(0), 6 => 1u32..10, 2 => 1u32..1000, 1 => Just(u32::MAX)]
@@ -196,9 +268,10 @@ pub fn weight() -> impl Strategy<Value = u32> {
 #[derive(Clone, Debug)]
 struct Regions {
     described: Vec<(u32, u32, Vec<u32>)>,
-    slow_start: Option<SlowStart>,
+    knobs: Knobs,
     limit: Option<Limit>,
     endpoint_limit: Option<u32>,
+    retry_budget: Option<RetryBudget>,
 }
 
 impl Regions {
@@ -217,9 +290,10 @@ impl Regions {
         // The first region has a limit of its own.
         let own = self.limit.clone().map(|limit| Limit { partitions: Vec::new(), ..limit });
         cluster.regions[0].limit = own.filter(|_| self.endpoint_limit.is_some());
-        cluster.knobs.slow_start = self.slow_start;
+        cluster.knobs = self.knobs;
         cluster.limit = self.limit;
         cluster.endpoint_limit = self.endpoint_limit;
+        cluster.retry_budget = self.retry_budget;
         cluster
     }
 }
@@ -227,9 +301,14 @@ impl Regions {
 fn cluster() -> impl Strategy<Value = Regions> {
     let slow_start = (1u64..120, 0u8..100)
         .prop_map(|(seconds, percent)| SlowStart::over(Duration::from_secs(seconds)).floor(Ratio::percent(percent)));
-    let limits = (option::weighted(0.3, limit()), option::weighted(0.2, 1000u32..2000));
-    (vec((0u32..3, weight(), vec(weight(), 1..7)), 1..4), option::weighted(0.3, slow_start), limits).prop_map(
-        |(described, slow_start, (limit, endpoint_limit))| Regions { described, slow_start, limit, endpoint_limit },
+    let limits =
+        (option::weighted(0.3, limit()), option::weighted(0.2, 1000u32..2000), option::weighted(0.3, retry_budget()));
+    let knobs = (option::weighted(0.3, slow_start), sent_again());
+    (vec((0u32..3, weight(), vec(weight(), 1..7)), 1..4), knobs, limits).prop_map(
+        |(described, (slow_start, (retry, hedge)), (limit, endpoint_limit, retry_budget))| {
+            let knobs = Knobs { slow_start, retry, hedge, ..Knobs::default() };
+            Regions { described, knobs, limit, endpoint_limit, retry_budget }
+        },
     )
 }
 
@@ -259,9 +338,10 @@ fn route() -> impl Strategy<Value = Route> {
         rules.into_iter().map(rule).collect()
     });
     let limits = (option::weighted(0.2, limit()), option::weighted(0.3, priority()), rules);
-    (vec(matches(), 1..4), split, option::of(sticky), option::of(pick()), limits).prop_map(
-        |(matches, split, sticky, pick, (limit, priority, priorities))| {
-            let knobs = Knobs { pick, ..Knobs::default() };
+    let knobs = (option::of(pick()), sent_again());
+    (vec(matches(), 1..4), split, option::of(sticky), knobs, limits).prop_map(
+        |(matches, split, sticky, (pick, (retry, hedge)), (limit, priority, priorities))| {
+            let knobs = Knobs { pick, retry, hedge, ..Knobs::default() };
             Route { matches, split, sticky, knobs, limit, priority, priorities }
         },
     )
@@ -286,6 +366,10 @@ fn until_sound(spec: &mut TableSpec) {
     }
     while let Err(error) = spec.clone().build() {
         let path = error.problems()[0].path();
+        if path.starts_with("trusts") {
+            spec.trusts.pop();
+            continue;
+        }
         let name = path.strip_prefix("routes.").and_then(|rest| rest.split('.').next()).unwrap_or_default().to_owned();
         let Ok(route) = spec.route_mut(&name) else { panic!("only matches can be unsound here: {error}") };
         route.matches.pop();

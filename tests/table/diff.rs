@@ -17,10 +17,13 @@ fn pairs() -> impl Strategy<Value = (Table, Table)> {
     })
 }
 
+/// The values that [`tweaked`] can change.
+const KINDS: u64 = 26;
+
 /// The spec with one value changed, chosen by `seed`.
 fn tweaked(spec: &TableSpec, seed: u64) -> TableSpec {
     let mut spec = spec.clone();
-    let (what, at) = (seed % 18, (seed / 18) as usize);
+    let (what, at) = (seed % KINDS, (seed / KINDS) as usize);
     let (clusters, routes) = (spec.clusters.len(), spec.routes.len());
     let cluster = &mut spec.clusters[at % clusters];
     let regions = cluster.regions.len();
@@ -46,6 +49,18 @@ fn tweaked(spec: &TableSpec, seed: u64) -> TableSpec {
         14 => spec.hash_seed ^= 1,
         15 => spec.paths.allow_empty_segments = true,
         16 => spec.defaults = Knobs { deadline: Some(Duration::MAX), ..spec.defaults },
+        17 => spec.defaults.retry = Some(Retry::default().attempts(5)),
+        18 => spec.defaults.hedge = Some(Hedge::after(Duration::from_millis(345)).attempts(1)),
+        19 => cluster.knobs.retry = Some(Retry::none()),
+        20 => cluster.knobs.hedge = Some(Hedge::none().other_region()),
+        21 => cluster.retry_budget = Some(RetryBudget::Successes(Successes { burst: 77, ..Successes::default() })),
+        22 => route.knobs.retry = Some(Retry::default().per_try(Duration::from_millis(678))),
+        23 => route.knobs.hedge = Some(Hedge::default().max_extra(Ratio::percent(13))),
+        24 => {
+            // A path that no rule at random has, so that no two are the same.
+            let when = Match::new().path("/only/here");
+            spec.trusts.push(TrustRule { when, claims: Claims::none().attempts() });
+        }
         _ => route.name.push('x'),
     }
     spec
@@ -111,7 +126,7 @@ fn a_change_of_any_one_value_is_in_the_diff() {
             c.region("r", |r| r.weight(9).endpoint_with("e", "e:1", |e| e.weight(9)).endpoint("f", "f:1"))
         })
         .route("all", |r| r.any().split([("c", 9)]));
-    for kind in 0..18 {
+    for kind in 0..KINDS {
         let new = tweaked(&old, kind).build().expect("sound");
         let diff = old.clone().build().expect("sound").diff(&new);
         assert_eq!(diff.apply(&old.clone().build().expect("sound")).as_ref(), Ok(&new), "kind {kind}");
@@ -133,6 +148,13 @@ fn a_change_of_any_one_value_is_in_the_diff() {
             13 => "PATCH",
             15 => "empty",
             16 => "deadline",
+            17 => "attempts: 5",
+            18 => "345ms",
+            19 | 20 => "attempts: 1",
+            21 => "burst: 77",
+            22 => "678ms",
+            23 => "0.13",
+            24 => "/only/here",
             _ => "allx",
         };
         assert!(told.contains(value), "kind {kind}: {told}");

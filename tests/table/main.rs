@@ -16,13 +16,15 @@ mod spelling;
 use contraflow::decide::{ClusterReason, EndpointReason, RegionReason};
 use contraflow::error::Reason;
 use contraflow::table::{
-    Capacity, FieldMatch, Knobs, Maglev, PathMatch, PathRules, RegionSpec, RouteSpec, Scope, ValueMatch,
+    Capacity, Claims, FieldMatch, Knobs, Maglev, PathMatch, PathRules, RegionSpec, RouteSpec, Scope, Successes,
+    TrustRule, ValueMatch,
 };
 use contraflow::testing::strategies::{matches, pick, requests, shuffled, specs, tables};
 use contraflow::time::{Clock, Instant};
 use contraflow::traffic::Pinned;
 use contraflow::{
-    Decision, Draws, Entropy, Facts, Match, Pick, Ratio, Share, SlowStart, Snapshot, Sticky, Table, TableSpec, Traffic,
+    Decision, Draws, Entropy, Facts, Hedge, Match, Pick, Ratio, Retry, RetryBudget, Share, SlowStart, Snapshot, Sticky,
+    Table, TableSpec, Traffic,
 };
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};

@@ -1,6 +1,9 @@
 //! What an operator reads of a change, for every kind of part, and that it is the whole change.
 
-use crate::table::{Capacity, Change, KeySource, Match, Part, PathRules, Pick, SlowStart, Sticky, Table, TableSpec};
+use crate::table::{
+    Capacity, Change, Claims, Hedge, KeySource, Match, Part, PathRules, Pick, Retry, RetryBudget, SlowStart, Sticky,
+    Table, TableSpec,
+};
 use crate::unit::Ratio;
 use std::time::Duration;
 
@@ -71,6 +74,32 @@ fn a_clusters_knobs_are_told_and_what_is_in_a_new_cluster_too_but_not_in_a_remov
             spec.routes[0].split.truncate(1);
         }),
         ["- clusters.api-next", "~ routes.all: split api 95, api-next 5 -> api 95"]
+    );
+}
+
+#[test]
+fn what_is_sent_again_and_who_is_believed_are_told_where_they_are_said() {
+    assert_eq!(
+        lines(|spec| *spec = spec.clone().trust(Match::new().path("/a"), Claims::none().attempts())),
+        ["~ settings: trusts [] -> [TrustRule { when: Match { host: None, path: Some(Exact(\"/a\")), method: None, \
+          headers: [], query: [] }, claims: Claims { attempts: true, idempotency_key: false } }]"]
+    );
+    assert_eq!(
+        lines(|spec| spec.clusters[1].retry_budget = Some(RetryBudget::allow_unbounded())),
+        ["~ clusters.api-next: retry_budget None -> Some(Unbounded)"]
+    );
+    assert_eq!(
+        lines(|spec| {
+            spec.clusters[0].knobs.retry = Some(Retry::none());
+            spec.routes[0].knobs.hedge = Some(Hedge::none());
+        }),
+        [
+            "~ clusters.api: knobs Knobs -> Knobs { retry: Retry { attempts: 1, per_try: None, backoff: Backoff { base: \
+             25ms, max: 250ms, jitter: Full }, max_hint: 5s, idempotency: ByProtocol, retry_unsent: false, leave_region: \
+             OnEvidence, max_body: 65536 } }",
+            "~ routes.all: knobs Knobs -> Knobs { hedge: Hedge { delay: Fixed(1s), attempts: 1, max_extra: Ratio(0.05), \
+             other_region: false } }",
+        ]
     );
 }
 

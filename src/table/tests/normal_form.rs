@@ -3,8 +3,8 @@
 use super::specs::{api, routes, taker};
 use crate::protocol::Facts;
 use crate::table::{
-    Capacity, KeySource, Maglev, Match, PathRules, Pick, Picking, RouteSpec, Scope, SlowStart, Sticky, Table,
-    TableSpec, ValueMatch,
+    Capacity, Claims, Hedge, KeySource, Maglev, Match, PathRules, Pick, Picking, Retry, RetryBudget, RouteSpec, Scope,
+    SlowStart, Sticky, Table, TableSpec, ValueMatch,
 };
 use crate::unit::Ratio;
 use http::Method;
@@ -18,6 +18,9 @@ fn everything() -> TableSpec {
         .slow_start(SlowStart::over(Duration::from_secs(60)).floor(Ratio::percent(5)).aggression(2.0))
         .hash_seed(77)
         .paths(PathRules { allow_empty_segments: true, ..PathRules::default() })
+        .retry(Retry::default())
+        .trust(Match::new().path_prefix("/z").query("b", "2").query("a", "1"), Claims::none().idempotency_key())
+        .trust(Match::new().host("Mesh.Example.").header("X-Mesh", "yes"), Claims::none().attempts())
         .route("web", |r| {
             r.when(Match::new().path_prefix("/z/").query("b", "2").query_is("a", ValueMatch::Present))
                 .when(Match::new().host("*.Shop.Example.").header("X-Beta", "Yes").header("accept", "a"))
@@ -28,7 +31,12 @@ fn everything() -> TableSpec {
                 .pick(Pick::Maglev(Maglev { size: Some(1021), max_load_percent: Some(125) }))
         })
         .route("all", |r| r.any().to("shop"))
-        .cluster("shop-next", |c| c.pick(Pick::PeakEwma).region("us", |r| r.endpoint("n", "10.0.9.1:80")))
+        .cluster("shop-next", |c| {
+            c.pick(Pick::PeakEwma)
+                .retry_budget(RetryBudget::grpc())
+                .hedge(Hedge::none())
+                .region("us", |r| r.endpoint("n", "10.0.9.1:80"))
+        })
         .cluster("shop", |c| {
             c.region("us", |r| {
                 r.rank(0).weight(3).capacity(Capacity::Share(Ratio::ONE)).endpoint("b", "10.0.0.2:80").endpoint_with(
@@ -44,6 +52,8 @@ fn everything() -> TableSpec {
 fn reversed(mut spec: TableSpec) -> TableSpec {
     spec.clusters.reverse();
     spec.routes.reverse();
+    spec.trusts.reverse();
+    spec.trusts.iter_mut().for_each(|rule| rule.when.query.reverse());
     for cluster in &mut spec.clusters {
         cluster.regions.reverse();
         cluster.regions.iter_mut().for_each(|region| region.endpoints.reverse());
@@ -111,6 +121,21 @@ fn matches_stand_in_order_of_precedence_with_hosts_and_headers_in_one_spelling()
             "paths below /z/, query a present, query b=2",
         ]
     );
+}
+
+#[test]
+fn rules_of_trust_stand_in_order_of_precedence_and_in_the_spelling_of_routes() {
+    for spec in [everything(), reversed(everything())] {
+        let table = spec.build().unwrap();
+        let rules: Vec<_> = table.spec().trusts.iter().map(|rule| (rule.when.to_string(), rule.claims)).collect();
+        assert_eq!(
+            rules,
+            [
+                ("host mesh.example, header x-mesh=yes".into(), Claims::none().attempts()),
+                ("paths below /z, query a=1, query b=2".into(), Claims::none().idempotency_key()),
+            ]
+        );
+    }
 }
 
 // I-13

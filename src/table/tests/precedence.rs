@@ -1,17 +1,38 @@
 //! Which route takes a request that several match. Each table is built in both orders of its routes.
+//!
+//! It has a rule of trust for each match too, and whatever route takes a request, the rule of the same match holds.
 
-use super::specs::{routes, taker};
+use super::specs::{self, routes};
 use crate::protocol::Facts;
-use crate::table::{Match, Table, ValueMatch};
+use crate::table::{Claims, Match, Table, ValueMatch};
 use http::{HeaderMap, HeaderValue, Method};
 
-/// A table with a route for each match, the same in whatever order they are added.
+/// A table with a route and a rule of trust for each match, the same in whatever order they are added.
 // I-06
 fn table(matches: &[(&str, Match)]) -> Table {
-    let [table, reversed] =
-        [matches.to_vec(), matches.iter().rev().cloned().collect()].map(|matches| routes(matches).build().unwrap());
+    let trusts: Vec<_> =
+        matches.iter().zip(Claims::ALL[1..].iter().cycle()).map(|((_, m), c)| (m.clone(), *c)).collect();
+    let [table, reversed] = [false, true].map(|is_reversed| {
+        let (mut matches, mut trusts) = (matches.to_vec(), trusts.clone());
+        if is_reversed {
+            matches.reverse();
+            trusts.reverse();
+        }
+        let spec = trusts.into_iter().fold(routes(matches), |spec, (when, claims)| spec.trust(when, claims));
+        spec.build().unwrap()
+    });
     assert_eq!(table, reversed);
     table
+}
+
+/// The name of the route that takes a request, once it is seen that the rule of trust of its match holds, or none.
+fn taker<'t>(table: &'t Table, facts: &Facts<'_>) -> Option<&'t str> {
+    let entry = table.find(facts).ok();
+    let matched = entry.and_then(|entry| table.match_at(entry.route, entry.which));
+    let rule = table.spec().trusts.iter().find(|rule| Some(&rule.when) == matched);
+    assert_eq!(table.claims(facts), rule.map_or(Claims::none(), |rule| rule.claims), "{matched:?}");
+    assert_eq!(rule.is_some(), entry.is_some(), "each route has one");
+    specs::taker(table, facts)
 }
 
 fn at<'a>(host: &'a str, path: &'a str) -> Facts<'a> {
@@ -205,7 +226,7 @@ fn when_conditions_fail_the_next_in_order_is_asked_down_to_any_host() {
 
 #[test]
 fn a_route_takes_what_any_of_its_matches_takes_and_says_which() {
-    let spec = super::specs::api().route("both", |r| {
+    let spec = specs::api().route("both", |r| {
         r.when(Match::new().path_prefix("/b")).when(Match::new().path("/a")).when(Match::new().path("/b/c")).to("api")
     });
     let table = spec.build().unwrap();
