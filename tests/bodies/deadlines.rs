@@ -293,6 +293,7 @@ proptest! {
                 Poll::Ready(Err(Error::Inner(Broken))) => Some("failed"),
                 Poll::Ready(Err(Error::TimedOut(_))) => Some("timed out"),
                 Poll::Ready(Err(Error::Rejected(_))) => Some("refused"),
+                Poll::Ready(Err(Error::GaveUp(_))) => Some("given up"),
             };
             prop_assert_eq!(seen, expected);
             prop_assert_eq!(service.calls.get(), calls);

@@ -120,6 +120,7 @@ proptest! {
                             model.successes += 1;
                             true
                         }
+                        Ok(Poll::Ready(Err(Error::GaveUp(_)))) => unreachable!("nothing is sent twice here"),
                         Ok(Poll::Ready(Err(Error::Inner(_)))) => {
                             model.failures += 1;
                             true
