@@ -64,7 +64,8 @@ impl TableSpec {
         self
     }
 
-    /// Sets how requests that failed are sent again where neither cluster nor route says: see [`Knobs::retry`](super::Knobs::retry).
+    /// Sets how requests that failed are sent again where neither cluster nor route says: see
+    /// [`Knobs::retry`](super::Knobs::retry).
     pub fn retry(mut self, retry: Retry) -> Self {
         self.defaults.retry = Some(retry);
         self

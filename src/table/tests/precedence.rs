@@ -15,7 +15,8 @@ fn table(matches: &[(&str, Match)]) -> Table {
     let [table, reversed] = [false, true].map(|is_reversed| {
         let (mut matches, mut trusts) = (matches.to_vec(), trusts.clone());
         if is_reversed {
-            (matches.reverse(), trusts.reverse());
+            matches.reverse();
+            trusts.reverse();
         }
         let spec = trusts.into_iter().fold(routes(matches), |spec, (when, claims)| spec.trust(when, claims));
         spec.build().unwrap()
