@@ -37,6 +37,7 @@ const SUSPECT: u64 = 3 * UNANSWERED;
 
 /// Why a request was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "not admitted by whom")]
 pub(crate) enum NotAdmitted {
     ByRegion(Refused),
     ByEndpoint,

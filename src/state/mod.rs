@@ -7,10 +7,8 @@
 //! A [`Snapshot`] ties one table to the state of its names, by place, so that a request looks nothing up.
 
 mod alias;
-#[allow(dead_code, reason = "the layers come next")]
 pub(crate) mod backoff;
 mod bound;
-#[allow(dead_code, unreachable_pub, reason = "the layers come next")]
 mod budget;
 mod cluster;
 mod codel;
@@ -18,7 +16,6 @@ mod endpoint;
 mod ewma;
 mod gate;
 mod handle;
-#[allow(dead_code, reason = "the layers come next")]
 mod latencies;
 mod learning;
 mod limit;

@@ -37,6 +37,9 @@ impl Permit {
             let took = now.since(self.began);
             self.endpoint.head(self.admission);
             self.endpoint.judge(outcome, took, now);
+            if outcome == Outcome::Success {
+                self.endpoint.region().fund(|first| first);
+            }
             self.endpoint.region().bound.sample(self.admission, Signal::of(outcome), took, now);
         }
     }

@@ -2,7 +2,8 @@
 
 use super::Swept;
 use crate::id::{Epoch, Generation, Name};
-use crate::state::{LimitStatus, STEPS, Snapshot};
+use crate::state::{BudgetStatus, LimitStatus, STEPS, Snapshot};
+use crate::table::RetryBudget;
 use crate::time::Instant;
 use crate::unit::Share;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct ClusterStatus {
     pub name: Name,
     /// Its view.
     pub epoch: Epoch,
+    /// What is left for its retries and hedges.
+    pub retry_budget: BudgetStatus,
     /// Its regions, by name.
     pub regions: Vec<RegionStatus>,
 }
@@ -61,6 +64,8 @@ pub struct RegionStatus {
     pub in_flight: u32,
     /// Its limit, if it has one.
     pub limit: Option<LimitStatus>,
+    /// What is left of its share of the cluster's retry budget, in retries; none of a budget that is not split.
+    pub retry_share: Option<f64>,
     /// Its endpoints, by name.
     pub endpoints: Vec<EndpointStatus>,
 }
@@ -122,10 +127,19 @@ impl Status {
                     readmitted_in: (now < until).then(|| until.since(now)),
                     in_flight: known.state.in_flight(),
                     limit: known.state.bound.status(),
+                    retry_share: match cluster.retry_budget() {
+                        RetryBudget::Successes(knobs) => Some(known.state.share().left(knobs.burst)),
+                        _ => None,
+                    },
                     endpoints: endpoints.collect(),
                 }
             });
-            ClusterStatus { name: cluster.name().clone(), epoch: view.epoch, regions: regions.collect() }
+            ClusterStatus {
+                name: cluster.name().clone(),
+                epoch: view.epoch,
+                retry_budget: handle.budget.status(cluster.retry_budget(), now),
+                regions: regions.collect(),
+            }
         });
         let routes = (0..).zip(snapshot.table().routes()).filter_map(|(place, route)| {
             let limit = snapshot.route_state(place)?.state.bound.status()?;

@@ -128,8 +128,7 @@ impl Course {
     fn again(&mut self, end: End, is_whole: bool) -> Result<(Instant, Spending), Option<GiveUp>> {
         let (was_processed, hint) = match end {
             End::Local | End::Answered(Retryable::No) => return Err(None),
-            End::Unanswered => (true, None),
-            End::Answered(Retryable::Never) => (true, None),
+            End::Unanswered | End::Answered(Retryable::Never) => (true, None),
             End::Answered(Retryable::MaybeProcessed { after }) => (true, after),
             End::Answered(Retryable::NotProcessed { after }) => (false, after),
         };

@@ -35,6 +35,9 @@ pub(crate) struct More<K, Q, A: Attempts<Q, K>> {
     hedge: HedgeTimer,
 }
 
+/// A request as it is sent, and what it takes to send it again.
+type Begun<K, Q, A> = (Q, Option<Box<More<K, Q, A>>>);
+
 struct Beside<F> {
     future: Pin<Box<F>>,
     is_known: bool,
@@ -68,7 +71,7 @@ pub(crate) fn begin<K, R, A>(
     pass: &mut Pass,
     request: R,
     attempts: impl FnOnce() -> A,
-) -> (K::Sent, Option<Box<More<K, K::Sent, A>>>)
+) -> Begun<K, K::Sent, A>
 where
     K: Describe<R> + Replay<R> + Clone,
     A: Attempts<K::Sent, K>,
