@@ -75,6 +75,8 @@ impl Marks {
     const IS_UNTRUSTED: Marks = Marks(32);
     /// Another attempt was answered first.
     const SUPERSEDED: Marks = Marks(64);
+    /// Its route is hedged, by how long its answers take.
+    const IS_HEDGED: Marks = Marks(128);
 
     #[inline]
     fn has(self, mark: Marks) -> bool {
@@ -161,6 +163,7 @@ impl Pass {
         let mut marks = Marks::OWES_DEADLINE;
         if policy.is_watched {
             marks = believed(marks, &pin, facts);
+            marks.set(Marks::IS_HEDGED, policy.hedge.is_some());
             count(&pin, policy, digest, began);
         }
         let (region, endpoint, step, record) = (0, 0, Step::Routed, None);
@@ -313,7 +316,8 @@ impl Pass {
     }
 
     /// The attempt has its answer, which ends with its head, or failed.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where every request passes, and where nobody hurries")]
     pub(crate) fn finish(&mut self, verdict: Verdict) {
         let now = self.pin.now();
         let outcome = match verdict {
@@ -325,7 +329,7 @@ impl Pass {
         self.step = Step::Answered;
         let state = self.pin.endpoint_state(self.digest.cluster, self.region, self.endpoint);
         state.judge(outcome, took, now);
-        if outcome == Outcome::Success {
+        if outcome == Outcome::Success && (state.region().has_spent() || self.marks.has(Marks::IS_HEDGED)) {
             self.succeed(took);
         }
         if let Some(of_region) = self.of_region {
@@ -349,7 +353,8 @@ impl Pass {
     }
 
     /// The attempt has the head of its answer, and the rest will come: what holds on to its end.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where every request passes, and where nobody hurries")]
     pub(crate) fn hold(&mut self, verdict: Verdict) -> Held {
         let now = self.pin.now();
         let took = now.since(self.began);
@@ -365,8 +370,9 @@ impl Pass {
         let held = Held::new(counted, self.policy(), verdict, took, witness);
         // With the guard made: an observer that panics leaks nothing.
         if let Verdict::Known(outcome) = verdict {
-            self.state().judge(outcome, took, now);
-            if outcome == Outcome::Success {
+            let state = self.state();
+            state.judge(outcome, took, now);
+            if outcome == Outcome::Success && (state.region().has_spent() || self.marks.has(Marks::IS_HEDGED)) {
                 self.succeed(took);
             }
             self.tell_outcome(outcome, now);

@@ -75,7 +75,8 @@ impl EndpointState {
     }
 
     /// Lets a request in, if the limits of the region and of the endpoint allow it.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where every request passes, and where nobody hurries")]
     pub(crate) fn admit(&self, asker: Asker, now: Instant) -> Result<Admission, NotAdmitted> {
         let admission = self.region.bound.admit(asker, now).map_err(NotAdmitted::ByRegion)?;
         if let Err(full) = self.enter_alone() {

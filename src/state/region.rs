@@ -41,10 +41,15 @@ impl RegionState {
         &self.share
     }
 
-    /// A success pays in what a first attempt's does, or what this makes of it; it changes nothing while nothing is spent.
+    /// Whether a success would change anything: nothing is spent as long as nothing fails.
     #[inline]
+    pub(crate) fn has_spent(&self) -> bool {
+        self.share.is_spent() || self.budget.is_spent()
+    }
+
+    /// A success pays in what a first attempt's does, or what this makes of it; it changes nothing while nothing is spent.
     pub(crate) fn fund(&self, deposit: impl FnOnce(Deposit) -> Deposit) {
-        if self.share.is_spent() || self.budget.is_spent() {
+        if self.has_spent() {
             let deposit = deposit(self.deposit.get());
             self.share.deposit(deposit);
             self.budget.success(deposit);

@@ -141,6 +141,11 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
         FailoverFuture { state: State::Rejected { rejected }, pass: None, timer: None, protocol, account }
     }
 
+    /// One that is over.
+    pub(crate) fn over(protocol: K) -> Self {
+        FailoverFuture { state: State::Over, pass: None, timer: None, protocol, account: Account::default() }
+    }
+
     /// How it went, so far.
     pub(crate) fn account(&self) -> Account {
         self.pass.as_ref().map_or(self.account, Pass::account)

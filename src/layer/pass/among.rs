@@ -206,6 +206,12 @@ impl Pass {
         self.policy().may_retry && !self.marks.has(Marks::IS_RETRY)
     }
 
+    /// Whether there is more to do for it than to send it once, as it is.
+    #[inline]
+    pub(crate) fn is_special(&self) -> bool {
+        self.policy().may_retry || self.is_untrusted()
+    }
+
     pub(crate) fn is_keyed(&self) -> bool {
         self.marks.has(Marks::IS_KEYED)
     }
@@ -391,23 +397,17 @@ impl Pass {
     }
 
     /// It succeeded: that funds the budgets, and is a response time.
-    #[inline]
+    #[inline(never)]
     pub(super) fn succeed(&self, took: Duration) {
         self.state().region().fund(|first| self.deposit(first));
-        if self.policy().hedge.is_some() {
-            self.record(took);
-        }
-    }
-
-    #[inline(never)]
-    fn record(&self, took: Duration) {
-        if let Some(hedging) = self.pin.route_state(self.digest.route).and_then(|route| route.state.hedging()) {
+        if self.marks.has(Marks::IS_HEDGED)
+            && let Some(hedging) = self.pin.route_state(self.digest.route).and_then(|route| route.state.hedging())
+        {
             hedging.latencies.record(took);
         }
     }
 
     /// What its success pays in.
-    #[cold]
     fn deposit(&self, first: Deposit) -> Deposit {
         let spending = self.among().and_then(|among| among.spending.as_ref());
         spending.map_or(first, |spending| spending.deposit(first))

@@ -27,7 +27,8 @@ impl Pass {
     ///
     /// # Errors
     /// When more has to be done: [`choose_after`](Self::choose_after) does it.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where every request passes, and where nobody hurries")]
     pub(crate) fn choose_first(&mut self, admitted: Result<(), Reason>) -> Result<(), First> {
         admitted.map_err(First::Rejected)?;
         if self.of_route.is_none() && self.policy().is_limited {
@@ -113,7 +114,8 @@ impl Pass {
     }
 
     /// Counts as in flight at an endpoint, if the limits there let it in.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where every request passes, and where nobody hurries")]
     pub(super) fn take(&mut self, region: u32, endpoint: u32) -> Result<(), NotAdmitted> {
         let admission = if self.aside.is_some() {
             self.admit_aside(region, endpoint)?

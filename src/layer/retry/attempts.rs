@@ -27,6 +27,10 @@ pub trait Attempts<Q, K>: sealed::Sealed {
     #[doc(hidden)]
     fn attempt(&mut self, attempt: Attempt<Q, K>) -> Self::Future;
 
+    /// The future of one that is over.
+    #[doc(hidden)]
+    fn over(protocol: K) -> Self::Future;
+
     /// How it went, so far.
     #[doc(hidden)]
     fn account(future: Pin<&Self::Future>) -> Account;
@@ -76,6 +80,10 @@ where
         FailoverFuture::start(protocol, pass, request, &mut self.leaf)
     }
 
+    fn over(protocol: K) -> Self::Future {
+        FailoverFuture::over(protocol)
+    }
+
     fn account(future: Pin<&Self::Future>) -> Account {
         future.get_ref().account()
     }
@@ -119,6 +127,10 @@ where
         let ledger = attempt.pass.ledger();
         let asking = Some((self.service.clone(), attempt));
         LayeredFuture { state: State::Asking { asking }, ledger }
+    }
+
+    fn over(_: K) -> Self::Future {
+        LayeredFuture { state: State::Asking { asking: None }, ledger: None }
     }
 
     fn account(future: Pin<&Self::Future>) -> Account {

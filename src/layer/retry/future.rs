@@ -11,9 +11,9 @@ pin_project! {
     /// The future of [`RetryService`](super::RetryService) and of [`Stack`](crate::layer::Stack): one attempt, and if it comes to
     /// that, others.
     pub struct RetryFuture<K, Q, A: Attempts<Q, K>> {
-        // The first attempt, and each that follows when no other is under way.
+        // The first attempt, and each that follows when no other is under way. In an `Option` it would be moved there.
         #[pin]
-        first: Option<A::Future>,
+        first: A::Future,
         // None of a request that is sent once.
         more: Option<Box<More<K, Q, A>>>,
     }
@@ -29,7 +29,7 @@ impl<K, Q, A: Attempts<Q, K>> RetryFuture<K, Q, A> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the future is made in its place, not moved there")]
     pub(crate) fn new(first: A::Future, more: Option<Box<More<K, Q, A>>>) -> Self {
-        RetryFuture { first: Some(first), more }
+        RetryFuture { first, more }
     }
 }
 
@@ -40,13 +40,10 @@ impl<K: Clone, Q, A: Attempts<Q, K>> Future for RetryFuture<K, Q, A> {
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut me = self.project();
-        let Some(more) = me.more else {
-            let Some(first) = me.first.as_pin_mut() else { panic!("polled after it was over") };
-            return first.poll(cx);
-        };
+        let Some(more) = me.more else { return me.first.poll(cx) };
         let answer = ready!(more.poll(me.first.as_mut(), cx));
         // All that the others held is free before the answer is handed on.
-        me.first.set(None);
+        me.first.set(more.over());
         *me.more = None;
         Poll::Ready(answer)
     }

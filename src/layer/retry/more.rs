@@ -24,7 +24,8 @@ pub(crate) struct More<K, Q, A: Attempts<Q, K>> {
     /// What another attempt is sent; none once the last has it.
     copy: Option<Q>,
     course: Course,
-    /// Whether it is known where the attempt in the future's own place was sent.
+    /// Whether there is an attempt under way in the future's own place, and whether it is known where it was sent.
+    has_first: bool,
     first_is_known: bool,
     /// Attempts beside that one.
     beside: Vec<Beside<A::Future>>,
@@ -85,6 +86,12 @@ where
     (sent, more)
 }
 
+/// Once, and not inlined in two places.
+#[inline(never)]
+fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(cx)
+}
+
 fn is_idempotent<K: Describe<R>, R>(protocol: &K, pass: &Pass, request: &R) -> bool {
     match pass.policy().retry.idempotency {
         Idempotency::All => true,
@@ -121,6 +128,7 @@ where
         ways,
         copy: Some(copy),
         course,
+        has_first: true,
         first_is_known: false,
         beside: Vec::new(),
         failed: None,
@@ -131,17 +139,13 @@ where
 
 impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     /// `first` is the future's own place for an attempt.
-    pub(super) fn poll(
-        &mut self,
-        mut first: Pin<&mut Option<A::Future>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Answered<Q, K, A>> {
+    pub(super) fn poll(&mut self, mut first: Pin<&mut A::Future>, cx: &mut Context<'_>) -> Poll<Answered<Q, K, A>> {
         loop {
             if let Poll::Ready(answer) = self.poll_attempts(first.as_mut(), cx) {
                 self.supersede(first);
                 return Poll::Ready(answer);
             }
-            let under_way = usize::from(first.is_some()) + self.beside.len();
+            let under_way = usize::from(self.has_first) + self.beside.len();
             if under_way > 0 {
                 let spending = ready!(self.poll_hedge(under_way, cx));
                 let pass = self.course.hedge(spending, self.attempts.ledger());
@@ -153,9 +157,10 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
                 ready!(Pin::new(timer).poll(cx));
                 let Some((_, spending)) = self.wait.take() else { continue };
                 let pass = self.course.retry(spending, self.attempts.ledger());
-                let future = self.begin(pass);
-                self.first_is_known = false;
-                first.set(future);
+                if let Some(future) = self.begin(pass) {
+                    first.set(future);
+                    (self.has_first, self.first_is_known) = (true, false);
+                }
                 continue;
             }
             let Some((end, _)) = &self.failed else { panic!("polled after it was over") };
@@ -167,18 +172,20 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
         }
     }
 
+    /// The future of an attempt that is over.
+    pub(super) fn over(&self) -> A::Future {
+        A::over(self.protocol.clone())
+    }
+
     /// Ready with the answer that is handed on; pending while attempts are under way, and when none is.
-    fn poll_attempts(
-        &mut self,
-        mut first: Pin<&mut Option<A::Future>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Answered<Q, K, A>> {
-        if let Some(mut future) = first.as_mut().as_pin_mut() {
-            let polled = future.as_mut().poll(cx);
-            let account = A::account(future.as_ref());
+    fn poll_attempts(&mut self, mut first: Pin<&mut A::Future>, cx: &mut Context<'_>) -> Poll<Answered<Q, K, A>> {
+        if self.has_first {
+            let polled = poll(first.as_mut(), cx);
+            let account = A::account(first.as_ref());
             self.first_is_known = self.notice(self.first_is_known, account);
             if let Poll::Ready(answer) = polled {
-                first.set(None);
+                self.has_first = false;
+                first.set(self.over());
                 if let Some(answer) = self.ended(answer, account, !self.beside.is_empty()) {
                     return Poll::Ready(answer);
                 }
@@ -186,7 +193,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
         }
         let mut at = 0;
         while let Some(one) = self.beside.get_mut(at) {
-            let polled = one.future.as_mut().poll(cx);
+            let polled = poll(one.future.as_mut(), cx);
             let account = A::account(one.future.as_ref());
             let is_known = one.is_known;
             let is_known = self.notice(is_known, account);
@@ -197,7 +204,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
                 }
                 Poll::Ready(answer) => {
                     drop(self.beside.remove(at));
-                    let has_others = first.is_some() || !self.beside.is_empty();
+                    let has_others = self.has_first || !self.beside.is_empty();
                     if let Some(answer) = self.ended(answer, account, has_others) {
                         return Poll::Ready(answer);
                     }
@@ -327,9 +334,9 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     }
 
     /// What is still under way was too slow.
-    fn supersede(&mut self, first: Pin<&mut Option<A::Future>>) {
-        if let Some(future) = first.as_pin_mut() {
-            A::supersede(future);
+    fn supersede(&mut self, first: Pin<&mut A::Future>) {
+        if self.has_first {
+            A::supersede(first);
         }
         for one in &mut self.beside {
             A::supersede(one.future.as_mut());

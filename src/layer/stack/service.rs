@@ -135,6 +135,23 @@ where
             Err(rejected) => return RetryFuture::new(FailoverFuture::rejected(self.protocol.clone(), rejected), None),
         };
         pass.shows_decision(self.shows_decision);
+        if pass.is_special() {
+            return self.call_specially(pass, request);
+        }
+        let request = self.protocol.seal(request);
+        RetryFuture::new(FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf), None)
+    }
+}
+
+impl<K, L> Stack<K, L> {
+    /// A request that may be sent again, or that says of itself what nobody believes. Apart, so that all others are moved as
+    /// seldom as they can be.
+    #[inline(never)]
+    fn call_specially<R>(&mut self, mut pass: Pass, request: R) -> RetryFuture<K, K::Sent, Straight<L>>
+    where
+        K: Describe<R> + Replay<R> + Classify<L::Response, L::Error> + Release<L::Response> + Clone,
+        L: Leaf<K::Sent>,
+    {
         let (request, more) = begin(&self.protocol, &mut pass, request, || Straight::new(self.leaf.clone()));
         RetryFuture::new(FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf), more)
     }
