@@ -139,7 +139,7 @@ where
 
 impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     /// `first` is the future's own place for an attempt.
-    pub(super) fn poll(&mut self, mut first: Pin<&mut A::Future>, cx: &mut Context<'_>) -> Poll<Answered<Q, K, A>> {
+    pub(crate) fn poll(&mut self, mut first: Pin<&mut A::Future>, cx: &mut Context<'_>) -> Poll<Answered<Q, K, A>> {
         loop {
             if let Poll::Ready(answer) = self.poll_attempts(first.as_mut(), cx) {
                 self.supersede(first);
@@ -173,7 +173,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     }
 
     /// The future of an attempt that is over.
-    pub(super) fn over(&self) -> A::Future {
+    pub(crate) fn over(&self) -> A::Future {
         A::over(self.protocol.clone())
     }
 
