@@ -43,3 +43,6 @@ fn doubled(base: u64, retry: u32) -> u64 {
 fn up_to(most: u64, bits: u64) -> u64 {
     below(bits, most.saturating_add(1))
 }
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

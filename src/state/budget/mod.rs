@@ -32,7 +32,11 @@
 
 mod cluster;
 mod deposit;
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
 mod status;
+#[cfg(all(test, not(contraflow_loom)))]
+pub(super) mod tests;
 mod tokens;
 mod window;
 
