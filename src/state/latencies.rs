@@ -148,3 +148,6 @@ fn quantile_of(counts: &[u64], total: u64, quantile: f64) -> Duration {
     });
     upper_edge(reaches.unwrap_or(counts.len() - 1))
 }
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;
