@@ -1,9 +1,9 @@
 //! Finagle's window: what requests add counts for so long, and so does what retries take.
 //!
-//! Ten slots. A request adds to the newest, a retry takes from the newest, and both are forgotten with their slot. A retry is let
-//! through while the sum and the reserve together are worth one; so over any span that the ten cover, retries are at most what
-//! the requests in it added, and the reserve. As in finagle's `RetryBudget` and its `WindowedAdder`, but for two things: all
-//! happens under one lock, so that a check is also the withdrawal, and a window that was idle for a year is cleared in ten
+//! Ten slots. A request adds to the newest, a retry takes from the newest, and both are forgotten with their slot. A retry is
+//! let through while the sum and the reserve together are worth one; so over any span that the ten cover, retries are at most
+//! what the requests in it added, and the reserve. As in finagle's `RetryBudget` and its `WindowedAdder`, but for two things:
+//! all happens under one lock, so that a check is also the withdrawal, and a window that was idle for a year is cleared in ten
 //! steps. What is withdrawn after its deposit has been forgotten is paid by the reserve.
 
 use super::deposit::TOKEN;

@@ -57,7 +57,8 @@ fn what_takes_longer_than_a_minute_counts_as_that() {
     assert_eq!(latencies.delay(0.5, at(0)), Some(Duration::from_nanos(1 << LAST_SHIFT)));
 }
 
-/// As finagle: those that their hedge overtook are among the slow ones. With them left out, the delay would be that of the quick.
+/// As finagle: those that their hedge overtook are among the slow ones. With them left out, the delay would be that of the
+/// quick.
 #[test]
 fn those_that_were_overtaken_hold_the_delay_where_it_is() {
     let latencies = Latencies::new();

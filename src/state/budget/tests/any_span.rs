@@ -173,7 +173,8 @@ proptest! {
         assert_bounded_over_every_span(&events, ratio, &policy);
     }
 
-    /// I-45, I-47: grants that are given back, in any order and after others, do not bring those that were kept nearer together.
+    /// I-45, I-47: grants that are given back, in any order and after others, do not bring those that were kept nearer
+    /// together.
     #[test]
     fn grants_that_are_kept_are_a_floor_apart_whatever_is_given_back((ratio, policy) in policy(), ops in ops()) {
         let tokens = Tokens::new();
