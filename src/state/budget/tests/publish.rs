@@ -62,6 +62,13 @@ fn token_policies_find_spent_what_the_others_spent() {
 }
 
 #[test]
+fn what_a_policy_takes_is_at_most_all_that_it_has() {
+    let (budget, grpc) = (Budget::new(), RetryBudget::Grpc(GrpcThrottle::default()));
+    (0..1000).for_each(|_| budget.failed(&grpc));
+    assert_eq!((tokens(&budget, &grpc), tokens(&budget, &successes(100))), (0.0, 90.0));
+}
+
+#[test]
 fn successes_under_a_policy_without_tokens_pay_nothing_back() {
     let budget = Budget::new();
     let _charges = take(&budget, &successes(10), 8);
