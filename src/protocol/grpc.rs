@@ -108,6 +108,14 @@ impl<B: Body> Replay<Request<B>> for Grpc {
     fn copy(&self, sent: &mut Self::Sent, max_body: usize) -> Option<Self::Sent> {
         Replay::<Request<B>>::copy(&Http, sent, max_body)
     }
+
+    fn is_whole(&self, copy: &Self::Sent) -> bool {
+        Replay::<Request<B>>::is_whole(&Http, copy)
+    }
+
+    fn is_complete(&self, copy: &Self::Sent) -> bool {
+        Replay::<Request<B>>::is_complete(&Http, copy)
+    }
 }
 
 impl<B: Body, E> Classify<Response<B>, E> for Grpc {

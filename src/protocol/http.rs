@@ -58,6 +58,14 @@ impl<B: Body> Replay<Request<B>> for Http {
         *copy.extensions_mut() = sent.extensions().clone();
         Some(copy)
     }
+
+    fn is_whole(&self, copy: &Self::Sent) -> bool {
+        copy.body().is_whole()
+    }
+
+    fn is_complete(&self, copy: &Self::Sent) -> bool {
+        copy.body().is_complete()
+    }
 }
 
 impl<B, E> Classify<Response<B>, E> for Http {
