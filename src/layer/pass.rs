@@ -460,11 +460,11 @@ impl Pass {
 /// What the table believes of a request.
 #[inline(never)]
 fn believed(mut marks: Marks, pin: &Pinned, facts: &Facts<'_>) -> Marks {
-    let previous = facts.previous_attempts();
     let claims = pin.table().claims(facts);
     marks.set(Marks::IS_KEYED, claims.idempotency_key && facts.has_idempotency_key());
-    marks.set(Marks::IS_RETRY, claims.attempts && previous > 0);
-    marks.set(Marks::IS_UNTRUSTED, !claims.attempts && previous > 0);
+    marks.set(Marks::IS_RETRY, claims.attempts && facts.previous_attempts() > 0);
+    // Also what makes no sense to us: the server may read it otherwise.
+    marks.set(Marks::IS_UNTRUSTED, !claims.attempts && facts.claims_attempts());
     marks
 }
 

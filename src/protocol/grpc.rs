@@ -158,10 +158,6 @@ impl<B: Body> Release<Response<B>> for Grpc {
         Http.bare(response)
     }
 
-    fn let_go<G: Guard>(&self, response: &mut Self::Held<G>) {
-        Http.let_go(response);
-    }
-
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, response: &mut Self::Held<G>, value: V) {
         response.extensions_mut().insert(value);
     }

@@ -114,10 +114,6 @@ impl<B: Body> Release<Response<B>> for Http {
         response.map(|body| ResponseBody::new(body, None, None))
     }
 
-    fn let_go<G: Guard>(&self, response: &mut Self::Held<G>) {
-        response.body_mut().let_go();
-    }
-
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, response: &mut Self::Held<G>, value: V) {
         response.extensions_mut().insert(value);
     }

@@ -121,10 +121,6 @@ impl<T, K: Release<T>, F> Release<T> for Prioritized<K, F> {
         self.protocol.bare(answer)
     }
 
-    fn let_go<G: Guard>(&self, answer: &mut Self::Held<G>) {
-        self.protocol.let_go(answer);
-    }
-
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, answer: &mut Self::Held<G>, value: V) {
         self.protocol.attach(answer, value);
     }
