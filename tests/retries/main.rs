@@ -12,11 +12,11 @@
 #![allow(clippy::disallowed_types, reason = "the one lock is the crate's own, and these are its users")]
 
 mod attempts;
-
+mod budget;
 mod course;
-
+mod deadline;
 mod hedges;
-
+mod hints;
 
 use contraflow::error::Reason;
 use contraflow::layer::{MapAttempt, Passthrough, PerEndpoint, Target};

@@ -176,7 +176,9 @@ impl Course {
     /// How long an answer of the cluster takes at least, as far as its endpoints have shown; nothing while none has.
     fn quickest(&self, now: Instant) -> Duration {
         let regions = self.stem.pin.cluster(self.stem.digest.cluster).regions.iter();
-        let averages = regions.flat_map(|region| &region.endpoints).filter_map(|endpoint| endpoint.average(now));
+        // Those that have answered: of the others it is known how long they did not.
+        let answered = regions.flat_map(|region| &region.endpoints).filter(|endpoint| endpoint.successes() > 0);
+        let averages = answered.filter_map(|endpoint| endpoint.average(now));
         averages.take(ASKED).min().unwrap_or_default()
     }
 
