@@ -231,6 +231,21 @@ impl Course {
         }
     }
 
+    /// The same after one of them has failed, which leaves so many: at once, or when its server says, if that is allowed.
+    pub(super) fn hurried_delay(&self, end: End, under_way: usize) -> Option<Duration> {
+        self.hedge_beside(under_way)?;
+        let after = match end {
+            End::Answered(retryable) => retryable.after().unwrap_or_default(),
+            End::Local | End::Unanswered => Duration::ZERO,
+        };
+        (after <= self.policy().retry.max_hint).then_some(after)
+    }
+
+    /// There will be no hedge of this request any more.
+    pub(super) fn hedge_no_more(&mut self) {
+        self.may_hedge = false;
+    }
+
     fn hedge_beside(&self, under_way: usize) -> Option<Hedge> {
         let hedge = self.policy().hedge.filter(|_| self.may_hedge)?;
         (under_way < hedge.attempts as usize && self.made < self.most()).then_some(hedge)
