@@ -175,7 +175,9 @@ impl Course {
     /// How long an answer of the cluster takes at least, as far as its endpoints have shown; nothing while none has.
     fn quickest(&self, now: Instant) -> Duration {
         let regions = self.stem.pin.cluster(self.stem.digest.cluster).regions.iter();
-        let averages = regions.flat_map(|region| &region.endpoints).filter_map(|endpoint| endpoint.average(now));
+        // Those that have answered: of the others it is known how long they did not.
+        let answered = regions.flat_map(|region| &region.endpoints).filter(|endpoint| endpoint.successes() > 0);
+        let averages = answered.filter_map(|endpoint| endpoint.average(now));
         averages.take(ASKED).min().unwrap_or_default()
     }
 
@@ -226,6 +228,21 @@ impl Course {
                 route.state.hedging()?.latencies.delay(quantile.get(), self.now())
             }
         }
+    }
+
+    /// The same after one of them has failed, which leaves so many: at once, or when its server says, if that is allowed.
+    pub(super) fn hurried_delay(&self, end: End, under_way: usize) -> Option<Duration> {
+        self.hedge_beside(under_way)?;
+        let after = match end {
+            End::Answered(retryable) => retryable.after().unwrap_or_default(),
+            End::Local | End::Unanswered => Duration::ZERO,
+        };
+        (after <= self.policy().retry.max_hint).then_some(after)
+    }
+
+    /// There will be no hedge of this request any more.
+    pub(super) fn hedge_no_more(&mut self) {
+        self.may_hedge = false;
     }
 
     fn hedge_beside(&self, under_way: usize) -> Option<Hedge> {
