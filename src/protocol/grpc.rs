@@ -1,7 +1,8 @@
 //! gRPC over HTTP/2: what counts is the status at the end of the stream.
 
 use super::body::ResponseBody;
-use super::facts::Facts;
+use super::facts::{Facts, GRPC_PREVIOUS_ATTEMPTS};
+use super::grpc_timeout::{self, GRPC_TIMEOUT};
 use super::http::{Http, by_status};
 use super::marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
 use super::outcome::{Outcome, Verdict};
@@ -9,6 +10,7 @@ use crate::error::Rejected;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
+use std::time::Duration;
 
 /// gRPC, by `http::Request` and `http::Response`, as tonic and others have it.
 ///
@@ -21,6 +23,9 @@ use http_body::Body;
 /// | `RESOURCE_EXHAUSTED` | [`Outcome::Busy`] |
 /// | `CANCELLED` | [`Outcome::Ignore`] |
 /// | all else, such as `OK`, `NOT_FOUND`, `PERMISSION_DENIED` | [`Outcome::Success`] |
+///
+/// A copy says how many attempts were made before it, in `grpc-previous-rpc-attempts`, and in `grpc-timeout`, where the
+/// request has one, what is left of the deadline. The caller's `grpc-timeout` shortens the route's deadline.
 ///
 /// These are the statuses that Envoy's outlier detection counts as 5xx. No call is idempotent by itself: gRPC's methods
 /// do not say.
@@ -92,7 +97,11 @@ impl GrpcStatus {
 impl<B> Describe<Request<B>> for Grpc {
     #[inline]
     fn facts<'r>(&self, request: &'r Request<B>) -> Result<Facts<'r>, Rejected> {
-        Facts::http(request)
+        let facts = Facts::http(request)?.counted_by_grpc();
+        Ok(match request.headers().get(&GRPC_TIMEOUT).and_then(grpc_timeout::read) {
+            Some(timeout) => facts.with_timeout(timeout),
+            None => facts,
+        })
     }
 }
 
@@ -107,6 +116,20 @@ impl<B: Body> Replay<Request<B>> for Grpc {
     #[inline]
     fn copy(&self, sent: &mut Self::Sent, max_body: usize) -> Option<Self::Sent> {
         Replay::<Request<B>>::copy(&Http, sent, max_body)
+    }
+
+    fn unmark(&self, sent: &mut Self::Sent) {
+        sent.headers_mut().remove(&GRPC_PREVIOUS_ATTEMPTS);
+    }
+
+    fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {
+        let headers = sent.headers_mut();
+        headers.insert(&GRPC_PREVIOUS_ATTEMPTS, previous.into());
+        if let Some(left) = left
+            && headers.contains_key(&GRPC_TIMEOUT)
+        {
+            headers.insert(&GRPC_TIMEOUT, grpc_timeout::write(left));
+        }
     }
 }
 
@@ -175,5 +198,56 @@ impl<B, G> Answer<Response<ResponseBody<B, G>>> for Grpc {
         headers.extend(HeaderValue::try_from(printable(&message)).ok().map(|message| (GRPC_MESSAGE, message)));
         response.extensions_mut().insert(refusal.clone());
         response
+    }
+}
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests {
+    use super::*;
+    use http_body_util::Full;
+
+    fn request(headers: &[(&'static str, &'static str)]) -> Request<Full<&'static [u8]>> {
+        let mut request = Request::post("/greet.Greeter/Hello").body(Full::default()).unwrap();
+        for (name, value) in headers {
+            request.headers_mut().append(*name, HeaderValue::from_static(value));
+        }
+        request
+    }
+
+    fn marked(headers: &[(&'static str, &'static str)], left: Option<Duration>) -> HeaderMap {
+        let request = request(headers);
+        let mut sent = Grpc.seal(request);
+        Replay::<Request<Full<&'static [u8]>>>::mark(&Grpc, &mut sent, 1, left);
+        sent.headers().clone()
+    }
+
+    #[test]
+    fn a_copy_says_how_many_came_before_and_what_time_is_left() {
+        let left = Some(Duration::from_millis(300));
+        let headers = marked(&[("grpc-timeout", "1S"), ("grpc-previous-rpc-attempts", "9")], left);
+        assert_eq!(headers["grpc-previous-rpc-attempts"], "1");
+        assert_eq!(headers["grpc-timeout"], "300000u");
+        assert!(!marked(&[], left).contains_key("grpc-timeout"), "the caller said nothing of it");
+        assert_eq!(marked(&[("grpc-timeout", "1S")], None)["grpc-timeout"], "1S");
+    }
+
+    #[test]
+    fn what_nobody_believes_is_removed_however_often_it_was_said() {
+        let claims = [("grpc-previous-rpc-attempts", "1"), ("grpc-previous-rpc-attempts", "x"), ("user", "me")];
+        let mut sent = Grpc.seal(request(&claims));
+        Replay::<Request<Full<&'static [u8]>>>::unmark(&Grpc, &mut sent);
+        assert_eq!(sent.headers().len(), 1);
+    }
+
+    #[test]
+    fn the_callers_deadline_is_a_fact() {
+        let timeout = |headers| {
+            let request = request(headers);
+            let facts: Facts<'_> = Grpc.facts(&request).unwrap();
+            facts.timeout()
+        };
+        assert_eq!(timeout(&[("grpc-timeout", "250m")]), Some(Duration::from_millis(250)));
+        assert_eq!(timeout(&[("grpc-timeout", "soon")]), None);
+        assert_eq!(timeout(&[]), None);
     }
 }

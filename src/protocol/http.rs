@@ -1,7 +1,7 @@
 //! HTTP: requests and responses of the `http` crate, over any client.
 
 use super::body::ResponseBody;
-use super::facts::Facts;
+use super::facts::{Facts, PREVIOUS_ATTEMPTS};
 use super::marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
 use super::outcome::{Outcome, Verdict};
 use super::replay::ReplayBody;
@@ -18,6 +18,8 @@ use std::time::Duration;
 /// | 5xx, an error of the client | [`Outcome::Failure`] |
 /// | 429, and 503 with `Retry-After` | [`Outcome::Busy`] |
 /// | all else | [`Outcome::Success`] |
+///
+/// A copy says how many attempts were made before it, in `contraflow-previous-attempts`.
 ///
 /// A body that fails after a good head is a failure too. Idempotent are the methods that RFC 9110 calls so: GET, HEAD,
 /// OPTIONS, TRACE, PUT, DELETE.
@@ -57,6 +59,14 @@ impl<B: Body> Replay<Request<B>> for Http {
         *copy.headers_mut() = sent.headers().clone();
         *copy.extensions_mut() = sent.extensions().clone();
         Some(copy)
+    }
+
+    fn unmark(&self, sent: &mut Self::Sent) {
+        sent.headers_mut().remove(&PREVIOUS_ATTEMPTS);
+    }
+
+    fn mark(&self, sent: &mut Self::Sent, previous: u32, _: Option<Duration>) {
+        sent.headers_mut().insert(&PREVIOUS_ATTEMPTS, previous.into());
     }
 }
 
@@ -127,5 +137,35 @@ impl<B, G> Answer<Response<ResponseBody<B, G>>> for Http {
         }
         response.extensions_mut().insert(refusal.clone());
         response
+    }
+}
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests {
+    use super::*;
+    use crate::protocol::Prioritized;
+    use http_body_util::Empty;
+
+    fn sent() -> Request<ReplayBody<Empty<&'static [u8]>>> {
+        let mut request = Request::get("/").body(ReplayBody::default()).unwrap();
+        for value in ["7", "8"] {
+            request.headers_mut().append(&PREVIOUS_ATTEMPTS, value.parse().unwrap());
+        }
+        request
+    }
+
+    fn marks<K: Replay<Request<Empty<&'static [u8]>>, Sent = Request<ReplayBody<Empty<&'static [u8]>>>>>(protocol: &K) {
+        let mut request = sent();
+        protocol.mark(&mut request, 2, Some(Duration::from_secs(1)));
+        assert_eq!(request.headers().get_all(&PREVIOUS_ATTEMPTS).iter().collect::<Vec<_>>(), ["2"]);
+        let mut request = sent();
+        protocol.unmark(&mut request);
+        assert!(request.headers().is_empty());
+    }
+
+    #[test]
+    fn a_copy_says_how_many_came_before_and_no_more_is_believed() {
+        marks(&Http);
+        marks(&Prioritized::new(Http, |_: &()| crate::Priority::Normal));
     }
 }

@@ -61,6 +61,7 @@
 mod body;
 mod facts;
 mod grpc;
+mod grpc_timeout;
 mod host;
 mod http;
 mod marker;
