@@ -71,6 +71,7 @@ mod plain;
 mod prioritized;
 mod priority;
 mod replay;
+mod retry_after;
 mod retryable;
 
 pub use self::http::Http;
