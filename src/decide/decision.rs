@@ -154,10 +154,10 @@ pub enum EndpointReason {
     /// None of the key's first 16 slots could be used: drawn by weight from the key, or, where some of them had their fill
     /// of the load, the less loaded of two.
     SlotsPassed,
-    /// The key's by rendezvous, or drawn by weight, and where the policy looks at loads the less loaded of two so drawn, among
-    /// those not asked yet: the first choice could not take the attempt.
+    /// Drawn by weight, or the key's by rendezvous, among those not asked yet: the first choice could not take the attempt.
     PassedOn,
-    /// Chosen in the same way for an attempt that follows others: of those not tried, while there are any.
+    /// Chosen for an attempt that follows others, of those not tried while there are any: the key's by rendezvous, or drawn by
+    /// weight, and where the policy looks at loads the less loaded of two so drawn.
     Retried,
 }
 

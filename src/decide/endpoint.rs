@@ -70,31 +70,33 @@ impl<L: Loads> Choosing<'_, L> {
     /// choice could not take it.
     #[cold]
     pub(crate) fn choose_another(&self, passed: &Passed) -> Option<ChosenEndpoint> {
-        let (place, readings) = self.choose_among(|endpoint| !passed.has(self.place, endpoint))?;
-        Some(ChosenEndpoint { place, reason: EndpointReason::PassedOn, readings })
+        let (one, _) = self.draw_two_among(|endpoint| !passed.has(self.place, endpoint))?;
+        Some(chosen(one.member, EndpointReason::PassedOn))
     }
 
     /// One of those allowed: the key's; else drawn by weight, and where the policy looks at loads, the less loaded of two so
     /// drawn.
     pub(crate) fn choose_among(&self, allows: impl Fn(u32) -> bool) -> Option<(u32, Readings)> {
+        let (one, other) = self.draw_two_among(allows)?;
+        match self.picking {
+            Picking::LeastInFlight => Some(self.lighter(one, other, false)),
+            Picking::PeakEwma => Some(self.lighter(one, other, true)),
+            Picking::Random | Picking::RoundRobin | Picking::Maglev { .. } => Some((one.member, Readings::default())),
+        }
+    }
+
+    /// Two of those allowed, which may be one: drawn by weight, or the key's.
+    fn draw_two_among(&self, allows: impl Fn(u32) -> bool) -> Option<(Drawn, Drawn)> {
         let usable = &self.view.endpoints;
         let others = || usable.iter().filter(|one| allows(one.member));
         if let Some(key) = self.key {
             let hash = |member: u32| self.region.endpoints[member as usize].hash;
-            let place = rendezvous(key, others().map(|one| (hash(one.member), usable.weight(one), one.member)))?;
-            return Some((place, Readings::default()));
+            let one = rendezvous(key, others().map(|one| (hash(one.member), usable.weight(one), one)))?;
+            return Some((one, one));
         }
         let weights = Weighted::new(others().map(|one| (one, usable.weight(one))));
         let draw = |purpose| weights.at(below(self.draws.draw(purpose), weights.total())).map(|found| *found.target);
-        let (one, other) = (draw(Purpose::Another)?, draw(Purpose::Rival)?);
-        let by_cost = match self.picking {
-            Picking::LeastInFlight => false,
-            Picking::PeakEwma => true,
-            Picking::Random | Picking::RoundRobin | Picking::Maglev { .. } => {
-                return Some((one.member, Readings::default()));
-            }
-        };
-        Some(self.lighter(one, other, by_cost))
+        Some((draw(Purpose::Another)?, draw(Purpose::Rival)?))
     }
 
     /// Any usable endpoint, by weight.

@@ -102,12 +102,6 @@ fn choose_place(
     let cluster = snapshot.table().cluster_at(digest.cluster);
     let nowhere = Reason::NoEndpoint;
     let (region_key, endpoint_key) = digest.keys(route);
-    if !passed.tried().is_empty() {
-        let (keys, picking) = ((region_key, endpoint_key), target.target.picking);
-        let (region, endpoint) =
-            Following { cluster, view, picking, keys, loads, draws, passed }.choose().ok_or(nowhere)?;
-        return Ok(decision(snapshot, digest, found, view, draws, passed, &region, &endpoint));
-    }
     let region = choose_region(cluster, view, region_key, loads, draws, passed).ok_or(nowhere)?;
     let choosing = Choosing {
         region: &cluster.regions[region.place as usize],
@@ -123,7 +117,24 @@ fn choose_place(
         // What was read for the first choice stays on record: it leads here again.
         endpoint = ChosenEndpoint { readings: endpoint.readings, ..choosing.choose_another(passed).ok_or(nowhere)? };
     }
-    Ok(decision(snapshot, digest, found, view, draws, passed, &region, &endpoint))
+    Ok(decision(snapshot, digest, found, view, draws, passed, region, endpoint))
+}
+
+/// The same for an attempt that follows others.
+fn choose_following(
+    snapshot: &Snapshot,
+    digest: &Digest,
+    view: &View,
+    loads: &impl Loads,
+    draws: Draws,
+    passed: &Passed,
+) -> Result<Decision, Reason> {
+    let found = digest.found(snapshot.table());
+    let cluster = snapshot.table().cluster_at(digest.cluster);
+    let (keys, picking) = (digest.keys(found.route), found.target.target.picking);
+    let following = Following { cluster, view, picking, keys, loads, draws, passed };
+    let (region, endpoint) = following.choose().ok_or(Reason::NoEndpoint)?;
+    Ok(decision(snapshot, digest, found, view, draws, passed, region, endpoint))
 }
 
 #[inline(always)]
@@ -136,8 +147,8 @@ fn decision(
     view: &View,
     draws: Draws,
     passed: &Passed,
-    region: &ChosenRegion,
-    endpoint: &ChosenEndpoint,
+    region: ChosenRegion,
+    endpoint: ChosenEndpoint,
 ) -> Decision {
     let Found { route, target } = found;
     Decision {
@@ -225,7 +236,14 @@ impl Snapshot {
         let view = self.cluster(decision.cluster).view();
         let recorded = Recorded::new(decision.readings);
         (view.epoch == decision.epoch)
-            .then(|| choose_place(self, &digest, found, &view, &recorded, decision.draws, &decision.passed))
+            .then(|| {
+                let Decision { draws, passed, .. } = decision;
+                if passed.tried().is_empty() {
+                    choose_place(self, &digest, found, &view, &recorded, *draws, passed)
+                } else {
+                    choose_following(self, &digest, &view, &recorded, *draws, passed)
+                }
+            })
             .map(|decided| decided.map_err(Rejected::new))
     }
 
@@ -334,7 +352,15 @@ impl Snapshot {
         now: Instant,
         passed: &Passed,
     ) -> Result<Decision, Reason> {
-        self.place_with(digest, digest.found(self.table()), draws, now, Tickets::Take, passed)
+        if passed.tried().is_empty() {
+            return self.place_with(digest, digest.found(self.table()), draws, now, Tickets::Take, passed);
+        }
+        if self.cluster(digest.cluster).view().next_change <= now {
+            self.rebuild_due_view(digest.cluster, now);
+        }
+        let handle = self.cluster(digest.cluster);
+        let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets: Tickets::Take };
+        choose_following(self, digest, &handle.view(), &loads, draws, passed)
     }
 
     #[inline(always)]

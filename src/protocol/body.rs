@@ -37,11 +37,6 @@ impl<B, G> ResponseBody<B, G> {
         ResponseBody { body: Some(body), guard, at_end }
     }
 
-    /// The request no longer counts as in flight.
-    pub(super) fn let_go(&mut self) {
-        self.guard = None;
-    }
-
     /// The body inside, without its guard: the request no longer counts as in flight. None in an answer of ours.
     pub fn into_inner(self) -> Option<B> {
         self.body

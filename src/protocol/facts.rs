@@ -8,6 +8,7 @@ use crate::error::{Reason, Rejected};
 use http::header::{COOKIE, HOST, HeaderName};
 use http::{HeaderMap, Method, Uri};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// All that a decision may read of a request, each thing in one normal spelling.
 ///
@@ -33,8 +34,34 @@ pub struct Facts<'a> {
     method: Option<&'a Method>,
     headers: Option<&'a HeaderMap>,
     key: Option<&'a [u8]>,
+    timeout: Option<Duration>,
     priority: Option<Priority>,
+    earlier: Earlier,
 }
+
+/// Where a protocol counts the attempts that were made before. A byte, and not a name: facts are made for every request.
+#[derive(Clone, Copy, Debug)]
+enum Earlier {
+    Nowhere,
+    Http,
+    Grpc,
+}
+
+impl Earlier {
+    fn header(self) -> Option<&'static HeaderName> {
+        match self {
+            Earlier::Nowhere => None,
+            Earlier::Http => Some(&PREVIOUS_ATTEMPTS),
+            Earlier::Grpc => Some(&GRPC_PREVIOUS_ATTEMPTS),
+        }
+    }
+}
+
+/// How many attempts of an HTTP request were made before. There is no standard for it; gRPC has one.
+pub(super) static PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("contraflow-previous-attempts");
+/// The same of a gRPC call (gRFC A6).
+pub(super) static GRPC_PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl<'a> Facts<'a> {
     /// The facts of a request that is not HTTP: a path or the name of an operation, read as a URI's path is.
@@ -43,7 +70,18 @@ impl<'a> Facts<'a> {
     /// `a//b`, or a broken escape, such as `50%`, is refused by a table as in HTTP.
     pub fn path(path: &'a str) -> Self {
         let (path, oddities) = normal_path(path);
-        Facts { host: None, path, oddities, query: None, method: None, headers: None, key: None, priority: None }
+        Facts {
+            host: None,
+            path,
+            oddities,
+            query: None,
+            method: None,
+            headers: None,
+            key: None,
+            timeout: None,
+            priority: None,
+            earlier: Earlier::Nowhere,
+        }
     }
 
     /// The facts of an HTTP request.
@@ -76,7 +114,9 @@ impl<'a> Facts<'a> {
             method: Some(request.method()),
             headers: Some(headers),
             key: None,
+            timeout: None,
             priority: None,
+            earlier: Earlier::Http,
         })
     }
 
@@ -124,18 +164,46 @@ impl<'a> Facts<'a> {
         self
     }
 
-    // STUB: replaced by the protocol side.
+    /// The same facts with the caller's own deadline: how long it will wait. It can only shorten the route's.
+    ///
+    /// Read from `grpc-timeout` by [`Grpc`](super::Grpc). A caller that waits for 200 ms is answered within 200 ms on a route
+    /// of 1 s; one that waits for 5 s has the route's second.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same facts, with earlier attempts counted as gRPC does.
     #[inline]
-    pub(crate) fn timeout(&self) -> Option<std::time::Duration> {
-        None
+    pub(super) fn counted_by_grpc(mut self) -> Self {
+        self.earlier = Earlier::Grpc;
+        self
     }
+
+    /// How long the caller will wait, if it says so.
+    #[inline]
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// How many attempts a caller says it has made before; none where that cannot be read.
+    ///
+    /// Of several claims the highest: it is the one that asks for the least.
     pub(crate) fn previous_attempts(&self) -> u32 {
-        0
+        let lines = self.earlier.header().into_iter().flat_map(|name| self.header(name));
+        lines.map(count).max().unwrap_or(0)
     }
+
+    /// Whether the request claims earlier attempts, in whatever way. What nobody believes is removed, also where it makes no
+    /// sense.
+    pub(crate) fn claims_attempts(&self) -> bool {
+        self.earlier.header().is_some_and(|name| self.headers.is_some_and(|headers| headers.contains_key(name)))
+    }
+
+    /// Whether there is a key by which the server tells a repeated request: `Idempotency-Key`, and something in it.
     pub(crate) fn has_idempotency_key(&self) -> bool {
-        self.headers.is_some_and(|headers| headers.contains_key("idempotency-key"))
+        self.header(&IDEMPOTENCY_KEY).any(|key| !key.trim_ascii().is_empty())
     }
-    // END STUB
 
     /// What the caller said of the request's importance.
     #[inline]
@@ -199,6 +267,18 @@ impl<'a> Facts<'a> {
     pub(crate) fn key(&self) -> Option<&'a [u8]> {
         self.key
     }
+}
+
+/// A count in a header: digits, more than there are numbers for being as many as there are. All else counts for none.
+fn count(value: &[u8]) -> u32 {
+    digits(value).map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// A whole number of nothing but digits, at most `u64::MAX`.
+pub(super) fn digits(value: &[u8]) -> Option<u64> {
+    let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    let add = |sum: u64, digit: &u8| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    is_number.then(|| value.iter().fold(0, add))
 }
 
 /// The one host of a request: from the URI, else from `Host`; both must agree.
@@ -274,5 +354,64 @@ mod tests {
         assert_eq!(facts.parameter("user").collect::<Vec<_>>(), ["7", "9"]);
         assert_eq!(facts.parameter("flag").collect::<Vec<_>>(), [""]);
         assert_eq!(facts.parameter("").count(), 0);
+    }
+    #[test]
+    fn earlier_attempts_are_counted_where_the_protocol_says() {
+        let request = |name: &str, values: &[&[u8]]| {
+            let mut request = Request::get("/x").body(()).unwrap();
+            for value in values {
+                let name = HeaderName::try_from(name).unwrap();
+                request.headers_mut().append(name, http::HeaderValue::from_bytes(value).unwrap());
+            }
+            request
+        };
+        let read = |facts: Facts<'_>| (facts.previous_attempts(), facts.claims_attempts());
+        let http = |values: &[&[u8]]| read(Facts::http(&request("contraflow-previous-attempts", values)).unwrap());
+        assert_eq!(http(&[]), (0, false));
+        assert_eq!(http(&[b"2"]), (2, true));
+        assert_eq!(http(&[b"1", b"3", b"x"]), (3, true));
+        assert_eq!(http(&[b"99999999999999999999999"]), (u32::MAX, true));
+        for garbage in [&b""[..], b"-1", b"+1", b"1.5", b"one", b"0x1", b"1 2", b"\xff", b"0"] {
+            assert_eq!(http(&[garbage]), (0, true), "{garbage:?}");
+        }
+        let other = request("grpc-previous-rpc-attempts", &[b"2"]);
+        assert_eq!(read(Facts::http(&other).unwrap()), (0, false));
+        assert_eq!(read(Facts::http(&other).unwrap().counted_by_grpc()), (2, true));
+        assert_eq!(read(Facts::path("x").with_headers(other.headers())), (0, false));
+        assert_eq!(read(Facts::path("x")), (0, false));
+    }
+
+    #[test]
+    fn an_empty_idempotency_key_is_none() {
+        let has = |values: &[&'static str]| {
+            let mut request = Request::get("/x").body(()).unwrap();
+            for value in values {
+                request.headers_mut().append("idempotency-key", http::HeaderValue::from_static(value));
+            }
+            Facts::http(&request).unwrap().has_idempotency_key()
+        };
+        assert!(has(&["\"8e03978e\""]));
+        assert!(has(&["", "k"]));
+        assert!(!has(&[]) && !has(&[""]) && !has(&["  "]));
+    }
+
+    #[test]
+    fn facts_stay_small() {
+        // They are built and read for every request.
+        assert!(size_of::<Facts<'_>>() <= 128, "{}", size_of::<Facts<'_>>());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn counts_are_total(value: Vec<u8>) {
+            let plain = std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            let wanted = plain.filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(u64::MAX));
+            proptest::prop_assert_eq!(digits(&value), wanted);
+        }
+
+        #[test]
+        fn every_number_is_read_back(number: u64) {
+            proptest::prop_assert_eq!(digits(number.to_string().as_bytes()), Some(number));
+        }
     }
 }

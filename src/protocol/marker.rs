@@ -119,12 +119,6 @@ pub trait Release<T> {
     /// The answer without a guard.
     fn bare<G: Guard>(&self, answer: T) -> Self::Held<G>;
 
-    /// Drops the guard of an answer that is kept in case no other comes: its request no longer counts as in flight. Default:
-    /// nothing, for answers that carry none.
-    fn let_go<G: Guard>(&self, answer: &mut Self::Held<G>) {
-        let _ = answer;
-    }
-
     /// Puts a value beside the answer, where the application finds it; an answer without such a place is left as it is.
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, answer: &mut Self::Held<G>, value: V) {
         let _ = (answer, value);

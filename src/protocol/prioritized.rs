@@ -87,6 +87,10 @@ impl<R, K: Replay<R>, F> Replay<R> for Prioritized<K, F> {
         self.protocol.is_complete(copy)
     }
 
+    fn unmark(&self, sent: &mut Self::Sent) {
+        self.protocol.unmark(sent);
+    }
+
     fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {
         self.protocol.mark(sent, previous, left);
     }
@@ -119,10 +123,6 @@ impl<T, K: Release<T>, F> Release<T> for Prioritized<K, F> {
     #[inline]
     fn bare<G: Guard>(&self, answer: T) -> Self::Held<G> {
         self.protocol.bare(answer)
-    }
-
-    fn let_go<G: Guard>(&self, answer: &mut Self::Held<G>) {
-        self.protocol.let_go(answer);
     }
 
     fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, answer: &mut Self::Held<G>, value: V) {

@@ -1,8 +1,8 @@
 //! How long to wait before a retry: functions of the policy and of random bits.
 //!
 //! Those who failed together must not come back together. So the wait is drawn, from a range that doubles with each retry
-//! (Brooker, *Exponential backoff and jitter*, AWS 2015); and where a server says when to come back, which it says to all in the
-//! same words, a part is added to what it says.
+//! (Brooker, *Exponential backoff and jitter*, AWS 2015); and where a server says when to come back, which it says to all in
+//! the same words, a part is added to what it says.
 
 use crate::entropy::below;
 use crate::table::{Backoff, Jitter};
@@ -43,3 +43,6 @@ fn doubled(base: u64, retry: u32) -> u64 {
 fn up_to(most: u64, bits: u64) -> u64 {
     below(bits, most.saturating_add(1))
 }
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

@@ -87,7 +87,8 @@ impl EndpointState {
     }
 
     /// The endpoint's own part of [`admit`](Self::admit), for a request that the region has let in.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "where every request passes, and where nobody hurries")]
     pub(crate) fn enter_alone(&self) -> Result<(), NotAdmitted> {
         self.in_flight.try_begin(true).map(drop).map_err(|_| NotAdmitted::ByEndpoint)
     }

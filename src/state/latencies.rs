@@ -1,20 +1,20 @@
 //! How long answers took lately: what a hedge's delay is taken from.
 //!
 //! A hedge is for the slowest few in a hundred, so the delay is a quantile of the response times, and of those of late. A
-//! histogram holds it: eight buckets for each doubling, so that a value is known to an eighth, from a microsecond to 69 s, beyond
-//! which nobody hedges. To record is one addition.
+//! histogram holds it: eight buckets for each doubling, so that a value is known to an eighth, from a microsecond to 69 s,
+//! beyond which nobody hedges. To record is one addition.
 //!
-//! **The slow ones must not be missing.** A request that was overtaken by its hedge, or timed out, has no response time; left out,
-//! only the quick would count, the quantile would sink, and with it more would be hedged (finagle records what was superseded,
-//! tower's `Hedge` does not). What is known of such a one is that it took longer than it was waited for. It counts if that is at
-//! least the present delay: then it is known to be among the slow ones. A shorter wait says nothing.
+//! **The slow ones must not be missing.** A request that was overtaken by its hedge, or timed out, has no response time; left
+//! out, only the quick would count, the quantile would sink, and with it more would be hedged (finagle records what was
+//! superseded, tower's `Hedge` does not). What is known of such a one is that it took longer than it was waited for. It counts
+//! if that is at least the present delay: then it is known to be among the slow ones. A shorter wait says nothing.
 //!
-//! **Ageing.** Each ten seconds all counts are halved, so what is a minute old counts a sixty-fourth. But only while enough remains
-//! to tell a quantile by: a quiet route remembers for longer, in place of forgetting all it knew.
+//! **Ageing.** Each ten seconds all counts are halved, so what is a minute old counts a sixty-fourth. But only while enough
+//! remains to tell a quantile by: a quiet route remembers for longer, in place of forgetting all it knew.
 //!
-//! **Cold start.** Below a hundred samples there is no delay, and nothing is hedged. **Cost.** A delay is found again at most once
-//! a second, by whoever asks first: 209 reads. Finagle takes three seconds; in three a route that becomes slow
-//! has sent all its hedges for nothing, and the reads are not worth sparing.
+//! **Cold start.** Below a hundred samples there is no delay, and nothing is hedged. **Cost.** A delay is found again at most
+//! once a second, by whoever asks first: 209 reads. Finagle takes three seconds; in three a route that becomes slow has sent
+//! all its hedges for nothing, and the reads are not worth sparing.
 
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::{Instant, nanos};
@@ -148,3 +148,6 @@ fn quantile_of(counts: &[u64], total: u64, quantile: f64) -> Duration {
     });
     upper_edge(reaches.unwrap_or(counts.len() - 1))
 }
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

@@ -17,7 +17,7 @@ fn a_slow_attempt_gets_another_beside_it_and_one_answer_is_taken() {
         assert_eq!((first.len(), second.len()), (1, 1), "{shape:?}");
         assert_ne!(first, second);
         assert_eq!(world.in_flight(), 2);
-        world.of(&second[0]).release();
+        world.at(&second[0]).release();
         assert_eq!(called.poll(), Poll::Ready(Ok(Reply::Wrong)));
         assert_eq!(world.in_flight(), 0);
         drop(called);
@@ -39,9 +39,9 @@ fn the_failure_of_one_waits_for_the_other() {
         world.hand.advance(ms(20));
         assert!(called.poll().is_pending());
         let second = world.names().remove(0);
-        world.of(&second).release();
+        world.at(&second).release();
         assert!(called.poll().is_pending(), "the first may still be answered");
-        world.of(&first).release();
+        world.at(&first).release();
         assert_eq!(called.poll(), Poll::Ready(Ok(Reply::Down(None))));
     }
 }

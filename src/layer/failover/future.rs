@@ -4,6 +4,7 @@ use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, NotReady, Target};
 use crate::layer::pass::{Account, End, Pass, Turned, Unplaced};
 use crate::layer::queued::Queued;
+use crate::layer::retry::{More, Straight};
 use crate::protocol::{Classify, Outcome, Release, Retryable, Verdict};
 use crate::time::Sleep;
 use pin_project_lite::pin_project;
@@ -15,7 +16,13 @@ use std::task::{Context, Poll, Waker, ready};
 
 pin_project! {
     /// The future of [`FailoverService`](super::FailoverService) and of [`Stack`](crate::layer::Stack).
-    pub struct FailoverFuture<K, Q, L: Leaf<Q>> {
+    pub struct FailoverFuture<K, Q, L>
+    where
+        K: Classify<L::Response, L::Error>,
+        K: Release<L::Response>,
+        K: Clone,
+        L: Leaf<Q>,
+    {
         #[pin]
         state: State<Q, L, L::Future, L::Error>,
         // None once the head of the answer has come, or nobody could take the request.
@@ -24,6 +31,9 @@ pin_project! {
         protocol: K,
         // How it went, once there is no pass any more.
         account: Account,
+        // The other attempts of a request that may be sent again, if this is the stack's own future: then this is the first, or one
+        // that follows when no other is under way. Here and not around it, so that it need not be moved there.
+        more: Option<Box<More<K, Q, Straight<L>>>>,
     }
 }
 
@@ -61,13 +71,21 @@ struct Wait {
 /// Services that may fail their readiness check before the request fails with the last one's error.
 const MAX_BROKEN: u32 = 3;
 
-impl<K, Q, L: Leaf<Q>> fmt::Debug for FailoverFuture<K, Q, L> {
+impl<K, Q, L> fmt::Debug for FailoverFuture<K, Q, L>
+where
+    K: Classify<L::Response, L::Error> + Release<L::Response> + Clone,
+    L: Leaf<Q>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FailoverFuture").finish_non_exhaustive()
     }
 }
 
-impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
+impl<K, Q, L> FailoverFuture<K, Q, L>
+where
+    K: Classify<L::Response, L::Error> + Release<L::Response> + Clone,
+    L: Leaf<Q>,
+{
     /// The stage: chooses an endpoint, and hands the request over if that needs no waiting and no service to be made; else
     /// the future has to ask.
     #[inline(always)]
@@ -87,7 +105,8 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
         if let Poll::Ready(Ok(())) = said {
             pass.send();
             let state = State::Calling { future: leaf.call(request, &Target::of(&pass)) };
-            return FailoverFuture { state, pass: Some(pass), timer: None, protocol, account: Account::default() };
+            let account = Account::default();
+            return FailoverFuture { state, pass: Some(pass), timer: None, protocol, account, more: None };
         }
         // The one that was asked is used up: it may stand in a queue, or be broken.
         let fresh = leaf.clone();
@@ -117,7 +136,7 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
     fn asking(protocol: K, pass: Pass, request: Q, leaf: L) -> Self {
         let asking = Some(Asking { request, leaf, wait: None });
         let account = Account::default();
-        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol, account }
+        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol, account, more: None }
     }
 
     /// A limit has to let it in first.
@@ -126,24 +145,44 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
         let wait = Some(Wait { queued: Some(Box::new(Queued::new(turned))), ..Wait::default() });
         let asking = Some(Asking { request, leaf, wait });
         let account = Account::default();
-        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol, account }
+        FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol, account, more: None }
     }
 
     #[cold]
     fn broken(protocol: K, pass: &Pass, error: L::Error) -> Self {
         let account = pass.ended(End::Local);
-        FailoverFuture { state: State::Broken { error: Some(error) }, pass: None, timer: None, protocol, account }
+        FailoverFuture {
+            state: State::Broken { error: Some(error) },
+            pass: None,
+            timer: None,
+            protocol,
+            account,
+            more: None,
+        }
     }
 
     #[cold]
     pub(crate) fn rejected(protocol: K, rejected: Rejected) -> Self {
         let account = Account { sent: None, end: Some(End::Local) };
-        FailoverFuture { state: State::Rejected { rejected }, pass: None, timer: None, protocol, account }
+        FailoverFuture { state: State::Rejected { rejected }, pass: None, timer: None, protocol, account, more: None }
     }
 
     /// One that is over.
     pub(crate) fn over(protocol: K) -> Self {
-        FailoverFuture { state: State::Over, pass: None, timer: None, protocol, account: Account::default() }
+        FailoverFuture {
+            state: State::Over,
+            pass: None,
+            timer: None,
+            protocol,
+            account: Account::default(),
+            more: None,
+        }
+    }
+
+    /// The same with what it takes to send the request again.
+    pub(crate) fn with_more(mut self, more: Option<Box<More<K, Q, Straight<L>>>>) -> Self {
+        self.more = more;
+        self
     }
 
     /// How it went, so far.
@@ -161,7 +200,7 @@ impl<K, Q, L: Leaf<Q>> FailoverFuture<K, Q, L> {
 
 impl<K, Q, L> Future for FailoverFuture<K, Q, L>
 where
-    K: Classify<L::Response, L::Error> + Release<L::Response>,
+    K: Classify<L::Response, L::Error> + Release<L::Response> + Clone,
     L: Leaf<Q>,
 {
     type Output = Result<K::Held<Held>, Error<L::Error>>;
@@ -169,6 +208,9 @@ where
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.more.is_some() {
+            return poll_with_others(self, cx);
+        }
         let mut me = self.project();
         loop {
             match me.state.as_mut().project() {
@@ -225,6 +267,27 @@ where
             }
         }
     }
+}
+
+/// The same for a request that may be sent again.
+#[inline(never)]
+fn poll_with_others<K, Q, L>(
+    mut first: Pin<&mut FailoverFuture<K, Q, L>>,
+    cx: &mut Context<'_>,
+) -> Poll<<FailoverFuture<K, Q, L> as Future>::Output>
+where
+    K: Classify<L::Response, L::Error> + Release<L::Response> + Clone,
+    L: Leaf<Q>,
+{
+    // Taken out meanwhile: the attempt itself knows nothing of others.
+    let Some(mut more) = first.as_mut().project().more.take() else { unpolled() };
+    let polled = more.poll(first.as_mut(), cx);
+    match &polled {
+        Poll::Pending => *first.project().more = Some(more),
+        // All that the others held is free before the answer is handed on.
+        Poll::Ready(_) => first.set(more.over()),
+    }
+    polled
 }
 
 /// What a head says that is not simply a success, to whom it concerns.

@@ -24,7 +24,7 @@ impl<L> FailoverService<L> {
 
 impl<R, K, L> Service<Routed<R, K>> for FailoverService<L>
 where
-    K: Replay<R> + Classify<L::Response, L::Error> + Release<L::Response>,
+    K: Replay<R> + Classify<L::Response, L::Error> + Release<L::Response> + Clone,
     L: Leaf<K::Sent>,
 {
     type Response = K::Held<Held>;
@@ -47,7 +47,7 @@ where
 
 impl<Q, K, L> Service<Attempt<Q, K>> for FailoverService<L>
 where
-    K: Classify<L::Response, L::Error> + Release<L::Response>,
+    K: Classify<L::Response, L::Error> + Release<L::Response> + Clone,
     L: Leaf<Q>,
 {
     type Response = K::Held<Held>;

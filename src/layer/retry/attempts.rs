@@ -68,7 +68,7 @@ impl<L> sealed::Sealed for Straight<L> {}
 
 impl<Q, K, L> Attempts<Q, K> for Straight<L>
 where
-    K: Classify<L::Response, L::Error> + Release<L::Response>,
+    K: Classify<L::Response, L::Error> + Release<L::Response> + Clone,
     L: Leaf<Q>,
 {
     type Answer = K::Held<Held>;

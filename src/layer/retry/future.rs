@@ -8,10 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pin_project! {
-    /// The future of [`RetryService`](super::RetryService) and of [`Stack`](crate::layer::Stack): one attempt, and if it comes to
-    /// that, others.
+    /// The future of [`RetryService`](super::RetryService): one attempt, and if it comes to that, others.
     pub struct RetryFuture<K, Q, A: Attempts<Q, K>> {
-        // The first attempt, and each that follows when no other is under way. In an `Option` it would be moved there.
+        // The first attempt, and each that follows when no other is under way.
         #[pin]
         first: A::Future,
         // None of a request that is sent once.

@@ -27,4 +27,4 @@ pub use future::RetryFuture;
 pub use layer::RetryLayer;
 pub use service::RetryService;
 
-pub(crate) use more::begin;
+pub(crate) use more::{More, begin};

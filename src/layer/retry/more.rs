@@ -139,7 +139,7 @@ where
 
 impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     /// `first` is the future's own place for an attempt.
-    pub(super) fn poll(&mut self, mut first: Pin<&mut A::Future>, cx: &mut Context<'_>) -> Poll<Answered<Q, K, A>> {
+    pub(crate) fn poll(&mut self, mut first: Pin<&mut A::Future>, cx: &mut Context<'_>) -> Poll<Answered<Q, K, A>> {
         loop {
             if let Poll::Ready(answer) = self.poll_attempts(first.as_mut(), cx) {
                 self.supersede(first);
@@ -173,7 +173,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     }
 
     /// The future of an attempt that is over.
-    pub(super) fn over(&self) -> A::Future {
+    pub(crate) fn over(&self) -> A::Future {
         A::over(self.protocol.clone())
     }
 
@@ -220,9 +220,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             self.course.sent(place);
             // A later one is on its way: what it says counts.
             self.failed = None;
-            if !matches!(self.hedge, HedgeTimer::Off) {
-                self.hedge = HedgeTimer::Unset;
-            }
+            self.hedge = HedgeTimer::Unset;
             return true;
         }
         is_known
@@ -251,7 +249,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             if let Some(why) = why {
                 self.course.tell_gave_up(why);
             }
-            self.hedge = HedgeTimer::Off;
+            self.course.hedge_no_more();
             return None;
         }
         if self.failed.is_none() {
@@ -278,15 +276,14 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
 
     /// An attempt failed beside others: the next one beside them is due at once, or when the server says.
     fn hurry(&mut self, end: End) {
-        if let HedgeTimer::Off = self.hedge {
-            return;
-        }
-        let after = match end {
-            End::Answered(retryable) => retryable.after().unwrap_or_default(),
-            End::Local | End::Unanswered => Duration::ZERO,
+        let under_way = usize::from(self.has_first) + self.beside.len();
+        self.hedge = match self.course.hurried_delay(end, under_way) {
+            None => HedgeTimer::Off,
+            Some(after) => {
+                let timer = self.course.sleep_until(self.course.now().after(after));
+                HedgeTimer::Set { timer, after }
+            }
         };
-        let timer = self.course.sleep_until(self.course.now().after(after));
-        self.hedge = HedgeTimer::Set { timer, after };
     }
 
     /// Ready with what a hedge costs when one is to be sent beside those under way.

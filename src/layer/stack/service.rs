@@ -6,7 +6,7 @@ use crate::layer::failover::FailoverFuture;
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, Target};
 use crate::layer::pass::Pass;
-use crate::layer::retry::{RetryFuture, Straight, begin};
+use crate::layer::retry::{Straight, begin};
 use crate::protocol::{Classify, Describe, Release, Replay};
 use crate::traffic::Reader;
 use std::task::{Context, Poll};
@@ -119,7 +119,7 @@ where
 {
     type Response = K::Held<Held>;
     type Error = Error<L::Error>;
-    type Future = RetryFuture<K, K::Sent, Straight<L>>;
+    type Future = FailoverFuture<K, K::Sent, L>;
 
     /// Always ready: what there would be to wait for depends on the request.
     #[inline]
@@ -132,14 +132,14 @@ where
     fn call(&mut self, request: R) -> Self::Future {
         let mut pass = match Pass::route(&mut self.reader, &self.protocol, &request) {
             Ok(pass) => pass,
-            Err(rejected) => return RetryFuture::new(FailoverFuture::rejected(self.protocol.clone(), rejected), None),
+            Err(rejected) => return FailoverFuture::rejected(self.protocol.clone(), rejected),
         };
         pass.shows_decision(self.shows_decision);
         if pass.is_special() {
             return self.call_specially(pass, request);
         }
         let request = self.protocol.seal(request);
-        RetryFuture::new(FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf), None)
+        FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf)
     }
 }
 
@@ -147,12 +147,12 @@ impl<K, L> Stack<K, L> {
     /// A request that may be sent again, or that says of itself what nobody believes. Apart, so that all others are moved as
     /// seldom as they can be.
     #[inline(never)]
-    fn call_specially<R>(&mut self, mut pass: Pass, request: R) -> RetryFuture<K, K::Sent, Straight<L>>
+    fn call_specially<R>(&mut self, mut pass: Pass, request: R) -> FailoverFuture<K, K::Sent, L>
     where
         K: Describe<R> + Replay<R> + Classify<L::Response, L::Error> + Release<L::Response> + Clone,
         L: Leaf<K::Sent>,
     {
         let (request, more) = begin(&self.protocol, &mut pass, request, || Straight::new(self.leaf.clone()));
-        RetryFuture::new(FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf), more)
+        FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf).with_more(more)
     }
 }

@@ -1,16 +1,16 @@
 //! What bounds retries and hedges, so that they cannot make an outage worse.
 //!
 //! A retry is a request that nobody asked for. While few fail that is cheap, and when all fail it doubles the load of who is
-//! already down: the outage then outlasts its cause. In our simulation of a backend that lost 70% of its capacity for 5 s, three
-//! attempts each never recovered; retries bounded by a fifth of the *requests* did not either, since requests go on coming
-//! while nothing succeeds. What *successes* fund ends by itself: with nothing succeeding there is nothing to retry with.
+//! already down: the outage then outlasts its cause. In our simulation of a backend that lost 70% of its capacity for 5 s,
+//! three attempts each never recovered; retries bounded by a fifth of the *requests* did not either, since requests go on
+//! coming while nothing succeeds. What *successes* fund ends by itself: with nothing succeeding there is nothing to retry with.
 //!
 //! # What is kept
 //! Only words, none of which knows the policy. The policy is data of the table and an argument of every call, so to publish
 //! another one writes nothing here, and forgives nothing in the middle of an incident:
 //!
-//! - [`Tokens`] holds what is *spent*, not what is left. It is zero when nothing is, whatever the capacity. A capacity that grows
-//!   is there at once; one that shrinks leaves at worst nothing, and the next success counts from there. The tokens that
+//! - [`Tokens`] holds what is *spent*, not what is left. It is zero when nothing is, whatever the capacity. A capacity that
+//!   grows is there at once; one that shrinks leaves at worst nothing, and the next success counts from there. The tokens that
 //!   [`Successes`] spent are what [`GrpcThrottle`] and [`AwsQuota`] find spent, and the other way round.
 //! - Retries under way are counted whatever the policy, since [`EnvoyInFlight`] has to find those of before.
 //! - [`Finagle`]'s window counts only under that policy. It begins empty, and so with what is always there; what it counted
@@ -32,7 +32,11 @@
 
 mod cluster;
 mod deposit;
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
 mod status;
+#[cfg(all(test, not(contraflow_loom)))]
+pub(super) mod tests;
 mod tokens;
 mod window;
 

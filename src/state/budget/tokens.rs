@@ -12,7 +12,8 @@
 //! outage is when everybody needs them. So with each grant the next one is twice as far away, up to 64 times, until something
 //! succeeds. A success does not forget when the last one was granted: else each would fund a retry, whatever the ratio.
 //!
-//! Over any span of time, then, withdrawals are at most `capacity + ratio x successes`, and grants `1 + span / floor` (I-45).
+//! Over any span of time, then, what is withdrawn less what is given back is at most `capacity + ratio x successes`, and the
+//! grants are at most `1 + span / floor` (I-45).
 
 use super::deposit::{Deposit, TOKEN, tokens};
 use crate::sync::{AtomicU64, Ordering};
@@ -47,12 +48,13 @@ pub(crate) struct Paid(How);
 enum How {
     /// So many millionths.
     Tokens(u64),
-    /// By a grant at this moment, after one at that.
-    Floor { at: u64, before: u64 },
+    /// By a grant at this moment, after one at that; whether it made the next one come later.
+    Floor { at: u64, before: u64, has_doubled: bool },
 }
 
 impl Paid {
     /// Whether the floor granted it.
+    #[cfg(test)]
     pub(crate) fn is_by_floor(&self) -> bool {
         matches!(self.0, How::Floor { .. })
     }
@@ -117,9 +119,8 @@ impl Tokens {
         }
         let at = now.as_nanos().max(1);
         self.granted.compare_exchange(before, at, Ordering::Relaxed, Ordering::Relaxed).ok()?;
-        // One above the most that makes a difference, so that a grant that is given back need not know whether it counted.
-        _ = self.change(|word| (word >> GRANTS_AT <= MOST_GRANTS).then(|| word + GRANT));
-        Some(Paid(How::Floor { at, before }))
+        let has_doubled = self.change(|word| (word >> GRANTS_AT < MOST_GRANTS).then(|| word + GRANT)).is_ok();
+        Some(Paid(How::Floor { at, before, has_doubled }))
     }
 
     /// Gives back what was paid for something that was not sent. A grant is there again, unless the next was given meanwhile.
@@ -130,9 +131,10 @@ impl Tokens {
                 // Not below zero: what it cost may have been earned again meanwhile.
                 _ = self.change(|word| Some(word - cost.min(word & SPENT)));
             }
-            How::Floor { at, before } => {
+            How::Floor { at, before, has_doubled } => {
                 _ = self.granted.compare_exchange(at, before, Ordering::Relaxed, Ordering::Relaxed);
-                _ = self.change(|word| word.checked_sub(GRANT));
+                // None is left to take off where something succeeded meanwhile.
+                _ = self.change(|word| if has_doubled { word.checked_sub(GRANT) } else { None });
             }
         }
     }
@@ -174,7 +176,6 @@ impl Tokens {
 
 /// Whether the floor grants one now, after the last at that moment.
 fn is_due(granted: u64, word: u64, floor: Duration, now: Instant) -> bool {
-    let doublings = (word >> GRANTS_AT).min(MOST_GRANTS);
-    let wait = floor.max(Duration::from_nanos(1)).saturating_mul(1 << doublings);
+    let wait = floor.max(Duration::from_nanos(1)).saturating_mul(1 << (word >> GRANTS_AT));
     granted == 0 || now.since(Instant::from_nanos(granted)) >= wait
 }

@@ -1,9 +1,9 @@
 //! Finagle's window: what requests add counts for so long, and so does what retries take.
 //!
-//! Ten slots. A request adds to the newest, a retry takes from the newest, and both are forgotten with their slot. A retry is let
-//! through while the sum and the reserve together are worth one; so over any span that the ten cover, retries are at most what
-//! the requests in it added, and the reserve. As in finagle's `RetryBudget` and its `WindowedAdder`, but for two things: all
-//! happens under one lock, so that a check is also the withdrawal, and a window that was idle for a year is cleared in ten
+//! Ten slots. A request adds to the newest, a retry takes from the newest, and both are forgotten with their slot. A retry is
+//! let through while the sum and the reserve together are worth one; so over any span that the ten cover, retries are at most
+//! what the requests in it added, and the reserve. As in finagle's `RetryBudget` and its `WindowedAdder`, but for two things:
+//! all happens under one lock, so that a check is also the withdrawal, and a window that was idle for a year is cleared in ten
 //! steps. What is withdrawn after its deposit has been forgotten is paid by the reserve.
 
 use super::deposit::TOKEN;
@@ -21,12 +21,14 @@ pub(super) struct Window {
     newest: u64,
     /// When it began.
     since: Instant,
+    /// How long it lasts, in nanoseconds: by whoever looked last.
+    width: u64,
 }
 
 impl Window {
     /// An empty one.
     pub(super) fn new() -> Self {
-        Window { slots: [0; SLOTS as usize], newest: 0, since: Instant::START }
+        Window { slots: [0; SLOTS as usize], newest: 0, since: Instant::START, width: 1 }
     }
 
     /// Adds so many millionths.
@@ -69,12 +71,21 @@ impl Window {
 
     /// Goes on to the slot of this moment. Who comes by an earlier one finds the newest there is.
     fn pass(&mut self, length: Duration, now: Instant) {
+        self.pass_slots(now);
         let width = (nanos(length) / SLOTS).max(1);
-        let passed = nanos(now.since(self.since)) / width;
+        if width != self.width {
+            // The newest lasts so long from now on: by its beginning, ten shorter ones might be over already.
+            self.width = width;
+            self.since = self.since.max(now);
+        }
+    }
+
+    fn pass_slots(&mut self, now: Instant) {
+        let passed = nanos(now.since(self.since)) / self.width;
         for number in 1..=passed.min(SLOTS) {
             self.slots[((self.newest + number) % SLOTS) as usize] = 0;
         }
         self.newest += passed;
-        self.since = self.since.after(Duration::from_nanos(passed * width));
+        self.since = self.since.after(Duration::from_nanos(passed * self.width));
     }
 }
