@@ -58,7 +58,7 @@ pub(crate) struct Pass {
 
 /// What is true of a pass: a set of bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Marks(u8);
+struct Marks(u16);
 
 impl Marks {
     /// The failover stage has to see to the deadline, and not the route layer.
@@ -77,6 +77,8 @@ impl Marks {
     const SUPERSEDED: Marks = Marks(64);
     /// Its route is hedged, by how long its answers take.
     const IS_HEDGED: Marks = Marks(128);
+    /// It has less time than its request, from when it is sent: the route's time for one attempt.
+    const HAS_OWN_TIME: Marks = Marks(256);
 
     #[inline]
     fn has(self, mark: Marks) -> bool {
@@ -263,7 +265,7 @@ impl Pass {
     pub(crate) fn send(&mut self) {
         debug_assert_eq!(self.step, Step::Placed);
         self.step = Step::Sent;
-        if self.aside.is_some() {
+        if self.aside.is_some() || self.marks.has(Marks::HAS_OWN_TIME) {
             self.is_sent();
         }
         if let Some(decision) = &self.record {

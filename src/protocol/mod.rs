@@ -61,6 +61,7 @@
 mod body;
 mod facts;
 mod grpc;
+mod grpc_timeout;
 mod host;
 mod http;
 mod marker;
@@ -70,6 +71,7 @@ mod plain;
 mod prioritized;
 mod priority;
 mod replay;
+mod retry_after;
 mod retryable;
 
 pub use self::http::Http;

@@ -87,6 +87,10 @@ impl<R, K: Replay<R>, F> Replay<R> for Prioritized<K, F> {
         self.protocol.is_complete(copy)
     }
 
+    fn unmark(&self, sent: &mut Self::Sent) {
+        self.protocol.unmark(sent);
+    }
+
     fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {
         self.protocol.mark(sent, previous, left);
     }

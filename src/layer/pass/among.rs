@@ -136,10 +136,10 @@ pub(crate) struct Stem {
 }
 
 impl Stem {
-    /// The pass of another attempt, with this number and until then.
+    /// The pass of another attempt, with this number, and with less time than the request if `has_own_time`.
     ///
     /// Others come one priority lower than their request: what is important for the first time goes before what was tried.
-    pub(crate) fn branch(&self, number: u32, until: Instant, among: Among) -> Pass {
+    pub(crate) fn branch(&self, number: u32, has_own_time: bool, among: Among) -> Pass {
         let now = self.pin.now();
         let mut class = self.class;
         class.priority = Priority::ALL[(class.priority as usize).saturating_sub(1)];
@@ -160,7 +160,8 @@ impl Stem {
             marks: self.marks,
             record: None,
         };
-        pass.join(Some(until), Among { seat: self.seat.clone(), ..among });
+        pass.join(Among { seat: self.seat.clone(), ..among });
+        pass.marks.set(Marks::HAS_OWN_TIME, has_own_time);
         pass
     }
 
@@ -228,8 +229,8 @@ impl Pass {
         handle.budget.has_any(self.in_cluster().retry_budget(), || handle.in_flight(), self.began)
     }
 
-    /// What its request's attempts have in common; this is the first of them, and has until then.
-    pub(crate) fn stem(&mut self, until: Option<Instant>, ledger: Option<Ledger>) -> Stem {
+    /// What its request's attempts have in common; this is the first of them.
+    pub(crate) fn stem(&mut self, has_own_time: bool, ledger: Option<Ledger>) -> Stem {
         let seat = self.policy().is_limited.then(|| {
             let (route, _) = self.route_limit();
             let seat = Arc::new(Seat::new(route.state.clone()));
@@ -249,30 +250,19 @@ impl Pass {
             seat: seat.clone(),
         };
         if seat.is_some() || ledger.is_some() {
-            self.join(until, Among { seat, ledger, ..Among::default() });
-        } else {
-            self.is_tracked_until(until);
+            self.join(Among { seat, ledger, ..Among::default() });
         }
+        self.marks.set(Marks::TRACKED, true);
+        self.marks.set(Marks::HAS_OWN_TIME, has_own_time);
         stem
     }
 
-    fn join(&mut self, until: Option<Instant>, among: Among) {
+    fn join(&mut self, among: Among) {
         if let Some(seat) = &among.seat {
             seat.enter();
         }
         self.aside.get_or_insert_default().among = Some(among);
-        self.is_tracked_until(until);
-    }
-
-    fn is_tracked_until(&mut self, until: Option<Instant>) {
         self.marks.set(Marks::TRACKED, true);
-        if let Some(until) = until
-            && until < self.deadline
-        {
-            // An attempt that has less than the request: nobody else sees to that.
-            self.marks.set(Marks::OWES_DEADLINE, true);
-            (self.since, self.deadline) = (self.pin.now(), until);
-        }
     }
 
     /// Whether somebody may make another attempt.
@@ -329,6 +319,17 @@ impl Pass {
     /// It is handed over.
     #[cold]
     pub(super) fn is_sent(&mut self) {
+        if self.marks.has(Marks::HAS_OWN_TIME)
+            && let Some(per_try) = self.policy().retry.per_try
+        {
+            let now = self.pin.now();
+            let until = now.after(per_try);
+            if until < self.deadline {
+                // Nobody else sees to that.
+                self.marks.set(Marks::OWES_DEADLINE, true);
+                (self.since, self.deadline) = (now, until);
+            }
+        }
         let account = self.account();
         let Some(among) = self.among_mut() else { return };
         if let Some(spending) = &mut among.spending {

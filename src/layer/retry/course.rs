@@ -51,9 +51,8 @@ impl Course {
     pub(super) fn begin(pass: &mut Pass, is_idempotent: bool, ledger: Option<Ledger>) -> Self {
         let policy = pass.policy();
         let may_hedge = is_idempotent && policy.hedge.is_some();
-        let per_try = policy.retry.per_try.filter(|_| policy.retry.attempts > 1);
-        let until = per_try.map(|per_try| pass.pin().now().after(per_try));
-        let stem = pass.stem(until, ledger);
+        let has_own_time = policy.retry.per_try.is_some() && policy.retry.attempts > 1;
+        let stem = pass.stem(has_own_time, ledger);
         let (tried, last_wait) = (Tried::default(), Duration::ZERO);
         Course { stem, made: 1, tried, is_idempotent, last_wait, is_stopped: false, may_hedge }
     }
@@ -185,10 +184,10 @@ impl Course {
     /// The pass of the next attempt, for which this was spent.
     pub(super) fn retry(&mut self, spending: Spending, ledger: Option<Ledger>) -> Pass {
         let retry = self.policy().retry;
-        let is_last = self.made + 1 >= retry.attempts;
-        let until = retry.per_try.filter(|_| !is_last).map_or(Instant::NEVER, |per_try| self.now().after(per_try));
+        // The last has all that is left.
+        let has_own_time = retry.per_try.is_some() && self.made + 1 < retry.attempts;
         let tried = self.tried.going(self.way(), false);
-        self.branch(until, Among::after(tried, spending, ledger, false))
+        self.branch(has_own_time, Among::after(tried, spending, ledger, false))
     }
 
     /// The same for one beside others.
@@ -200,11 +199,11 @@ impl Course {
             _ => Way::Stay,
         };
         let tried = self.tried.going(way, true);
-        self.branch(Instant::NEVER, Among::after(tried, spending, ledger, true))
+        self.branch(false, Among::after(tried, spending, ledger, true))
     }
 
-    fn branch(&mut self, until: Instant, among: Among) -> Pass {
-        let pass = self.stem.branch(self.made, until, among);
+    fn branch(&mut self, has_own_time: bool, among: Among) -> Pass {
+        let pass = self.stem.branch(self.made, has_own_time, among);
         self.made += 1;
         pass
     }
