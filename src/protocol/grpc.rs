@@ -163,6 +163,10 @@ impl<B: Body> Replay<Request<B>> for Grpc {
         Replay::<Request<B>>::is_whole(&Http, copy)
     }
 
+    fn claim(&self, copy: &mut Self::Sent) -> bool {
+        Replay::<Request<B>>::claim(&Http, copy)
+    }
+
     fn is_complete(&self, copy: &Self::Sent) -> bool {
         Replay::<Request<B>>::is_complete(&Http, copy)
     }
