@@ -403,7 +403,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn counts_are_total(value: Vec<u8>) {
+        fn counts_are_total(value in proptest::prop_oneof![
+            proptest::prelude::any::<Vec<u8>>(),
+            proptest::prelude::Strategy::prop_map("[0-9]{0,30}", String::into_bytes),
+        ]) {
             let plain = std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
             let wanted = plain.filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(u64::MAX));
             proptest::prop_assert_eq!(digits(&value), wanted);

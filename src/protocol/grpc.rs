@@ -33,9 +33,10 @@ use std::time::Duration;
 /// | answer | another attempt |
 /// |---|---|
 /// | `UNAVAILABLE` in the head | may: the one status that says *not now* |
-/// | `RESOURCE_EXHAUSTED` in the head, with `grpc-retry-pushback-ms` | may, after that; without it a quota does not change by asking again |
+/// | `RESOURCE_EXHAUSTED` in the head, with `grpc-retry-pushback-ms` | may, after that: the quota will be there again |
+/// | `RESOURCE_EXHAUSTED` without it | not: a quota does not change by asking again |
 /// | any other status in the head | not: it is the answer, or would be the same again |
-/// | a failed status with a pushback that is negative or cannot be read | never: the server wants no more of it (gRFC A6) |
+/// | a failure with a pushback that is negative or cannot be read | never: the server wants no more (gRFC A6) |
 /// | no status, and an HTTP status other than 200 | as [`Http`] has it: a proxy sent it |
 /// | a head of 200 without status | not: the answer has begun; [`PeekTrailers`] looks whether it has |
 /// | an error of the client | may: nobody knows how far the call came |
