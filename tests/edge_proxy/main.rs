@@ -26,7 +26,7 @@ mod keep_alive;
 mod life;
 mod limits;
 mod program;
-
+mod retries;
 mod shares;
 mod smuggling;
 mod upgrades;
