@@ -158,7 +158,7 @@ pub use failover::{FailoverFuture, FailoverLayer, FailoverService};
 pub use held::Held;
 pub use leaf::{
     Dial, DialError, DialFuture, HostPolicy, Leaf, NotAPrefix, NotReady, Origin, OriginLeaf, Passthrough,
-    PassthroughLeaf, PerEndpoint, Target,
+    PassthroughLeaf, PeekTrailers, PeekTrailersFuture, PeekTrailersLayer, PeekedBody, PerEndpoint, Target,
 };
 pub use limit::{LimitFuture, LimitLayer, LimitService};
 pub use retry::{Attempts, Layered, LayeredFuture, RetryFuture, RetryLayer, RetryService, Straight};

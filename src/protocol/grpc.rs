@@ -25,7 +25,10 @@ use std::time::Duration;
 /// | `CANCELLED` | [`Outcome::Ignore`] |
 /// | all else, such as `OK`, `NOT_FOUND`, `PERMISSION_DENIED` | [`Outcome::Success`] |
 ///
-/// Whether another attempt may do better, if the call may be made twice:
+/// These are the statuses that Envoy's outlier detection counts as 5xx.
+///
+/// No call is idempotent by itself: gRPC's methods do not say. Whether another attempt may do better, if the table says that it
+/// may be made:
 ///
 /// | answer | another attempt |
 /// |---|---|
@@ -34,14 +37,13 @@ use std::time::Duration;
 /// | any other status in the head | not: it is the answer, or would be the same again |
 /// | a failed status with a pushback that is negative or cannot be read | never: the server wants no more of it (gRFC A6) |
 /// | no status, and an HTTP status other than 200 | as [`Http`] has it: a proxy sent it |
-/// | a head of 200 without status | not: the answer has begun |
+/// | a head of 200 without status | not: the answer has begun; [`PeekTrailers`] looks whether it has |
 /// | an error of the client | may: nobody knows how far the call came |
 ///
 /// A copy says how many attempts were made before it, in `grpc-previous-rpc-attempts`, and in `grpc-timeout`, where the
 /// request has one, what is left of the deadline. The caller's `grpc-timeout` shortens the route's deadline.
 ///
-/// These are the statuses that Envoy's outlier detection counts as 5xx. No call is idempotent by itself: gRPC's methods
-/// do not say.
+/// [`PeekTrailers`]: crate::layer::PeekTrailers
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grpc;
 
@@ -108,8 +110,9 @@ impl GrpcStatus {
 
     fn retryable(self, pushback: Result<Option<Duration>, NoMore>) -> Retryable {
         match (self, pushback) {
-            (GrpcStatus::UNAVAILABLE, Ok(after)) => Retryable::MaybeProcessed { after },
-            (GrpcStatus::RESOURCE_EXHAUSTED, Ok(after @ Some(_))) => Retryable::MaybeProcessed { after },
+            (GrpcStatus::UNAVAILABLE, Ok(after)) | (GrpcStatus::RESOURCE_EXHAUSTED, Ok(after @ Some(_))) => {
+                Retryable::MaybeProcessed { after }
+            }
             // Of the others nobody would make another attempt anyway: they are the answer.
             (_, Err(NoMore)) if matches!(self.outcome(), Outcome::Failure | Outcome::Busy) => Retryable::Never,
             _ => Retryable::No,

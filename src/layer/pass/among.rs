@@ -381,6 +381,15 @@ impl Pass {
         paid.map(Some).ok_or(NotAdmitted::ByShare)
     }
 
+    /// The same where it stands, for one that its region's limit let in by itself.
+    pub(super) fn pay_here(&mut self) -> Result<(), NotAdmitted> {
+        let paid = self.pay(self.region)?;
+        if let Some(among) = self.among_mut() {
+            among.paid = paid;
+        }
+        Ok(())
+    }
+
     /// It leaves the region without having been sent.
     #[inline]
     pub(super) fn pay_back(&mut self) {
