@@ -9,7 +9,7 @@ use super::life::Life;
 use super::options::Options;
 use super::request::prepare;
 use super::tunnel;
-use super::unsent::OverClient;
+use super::unsent::{OverClient, over_client};
 use contraflow::Traffic;
 use contraflow::layer::{self, Answering, Held, HostPolicy, Origin, OriginLeaf};
 use contraflow::protocol::{Refusal, ReplayBody, ResponseBody};
@@ -78,7 +78,7 @@ impl Proxy {
         Proxy {
             // What routes and retries is this line, and the one in `answer` that uses it.
             stack: traffic
-                .layers(OverClient)
+                .layers(over_client())
                 .origin(Origin::new().host(host), client(options.http2_upstreams))
                 .answering(),
             common: Arc::new(common),
