@@ -54,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) try_timeout: Option<u64>,
 
     /// Send a second copy of an idempotent request that is not answered within so many milliseconds, for at most 5 in 100.
+    ///
+    /// To another upstream of the region, if there is one: not where each region has one alone.
     #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..))]
     pub(crate) hedge: Option<u64>,
 
