@@ -6,6 +6,7 @@
 use crate::policies::Policy;
 use crate::setting::Setting;
 use crate::shared::calls::Future;
+use contraflow::state::BudgetStatus;
 use contraflow::table::Endpoint;
 use contraflow::testing::Sources;
 use contraflow::time::{Clock, Instant};
@@ -76,9 +77,10 @@ impl Client {
         (self.stack)()
     }
 
-    /// Publishes a table with other knobs of the same kinds, or with the first ones again; whether what was spent is as it was.
+    /// Publishes a table with other knobs of the same kinds, or with the first ones again; whether anything that was spent is
+    /// forgotten.
     pub(crate) fn publish(&mut self) -> bool {
-        let before = self.spent();
+        let before = self.status().retry_budget;
         self.has_other_knobs = !self.has_other_knobs;
         let (policy, other) = (self.policy, self.has_other_knobs);
         let published = self.traffic.edit(|spec| {
@@ -90,7 +92,11 @@ impl Client {
             Ok(())
         });
         published.expect("a sound table");
-        self.spent() == before
+        let after = self.status().retry_budget;
+        // More than there can be cannot be seen to be spent.
+        let capacity = after.capacity.map_or(f64::INFINITY, f64::from);
+        let forgets = spent(&after) < spent(&before).min(capacity) - 1e-6;
+        forgets || after.under_way != before.under_way
     }
 
     /// Requests in flight, and retries and hedges under way, as the crate counts them.
@@ -101,16 +107,14 @@ impl Client {
         of_regions + of_endpoints.map(|one| u64::from(one.in_flight)).sum::<u64>() + cluster.retry_budget.under_way
     }
 
-    /// In thousandths of a token; what is left, where there is no end to what there can be.
-    fn spent(&self) -> (i64, u64) {
-        let budget = self.status().retry_budget;
-        let spent = f64::from(budget.capacity.unwrap_or(0)) - budget.tokens.unwrap_or(0.0);
-        ((spent * 1e3).round() as i64, budget.under_way)
-    }
-
     fn status(&self) -> ClusterStatus {
         self.traffic.status().clusters.swap_remove(0)
     }
+}
+
+/// Tokens; where there is no end to what there can be, how many fewer than none are left.
+fn spent(budget: &BudgetStatus) -> f64 {
+    f64::from(budget.capacity.unwrap_or(0)) - budget.tokens.unwrap_or(0.0)
 }
 
 fn spec(policy: Policy, setting: &Setting) -> TableSpec {

@@ -79,7 +79,7 @@ pub(crate) fn run(setting: &Setting, policy: Policy, seed: u64) -> Measured {
         world.every(PUBLISH_EVERY, |world| {
             let lab = &mut world.state;
             for client in &mut lab.clients {
-                lab.measured.resets += u32::from(!client.publish());
+                lab.measured.resets += u32::from(client.publish());
             }
         });
     }

@@ -14,7 +14,7 @@ const SLICES: f64 = 10.0;
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     slices: Vec<Slice>,
-    /// Publishes after which what was spent was not what had been spent before.
+    /// Publishes that forgot what had been spent.
     pub(crate) resets: u32,
     /// What the crate counts as in flight or under way when all has ended, and requests that never ended.
     pub(crate) leaked: u64,
@@ -23,10 +23,9 @@ pub(crate) struct Measured {
 /// A tenth of a second.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slice {
-    /// Requests that came, and of them those that were answered, were refused, and failed with the budget spent.
+    /// Requests that came, and of them those that were answered, and that failed with the budget spent.
     pub(crate) asked: u32,
     pub(crate) good: u32,
-    pub(crate) refused: u32,
     pub(crate) unpaid: u32,
     /// How long those that came took.
     took: Vec<Duration>,
@@ -73,7 +72,6 @@ impl Measured {
         slice.took.push(took);
         match answer {
             Ok(()) => slice.good += 1,
-            Err(Error::Rejected(_)) => slice.refused += 1,
             Err(Error::GaveUp(gave_up)) if gave_up.why() == GiveUp::Budget => slice.unpaid += 1,
             Err(_) => {}
         }

@@ -21,11 +21,13 @@ pub(crate) enum Policy {
     Ours,
     /// The same with four attempts.
     Ours4,
+    /// Ours, with three retries that can be saved up instead of ten.
+    OursSaving3,
 }
 
 impl Policy {
     /// Those with a column.
-    pub(crate) const ALL: [Policy; 8] = [
+    pub(crate) const ALL: [Policy; 9] = [
         Policy::None,
         Policy::Naive,
         Policy::Finagle,
@@ -34,6 +36,7 @@ impl Policy {
         Policy::Aws,
         Policy::Ours,
         Policy::Ours4,
+        Policy::OursSaving3,
     ];
 
     /// What bounds its retries and hedges. None of the policy that has neither.
@@ -46,6 +49,7 @@ impl Policy {
             Policy::Grpc => RetryBudget::grpc(),
             Policy::Aws => RetryBudget::aws(),
             Policy::Ours | Policy::Ours4 => RetryBudget::default(),
+            Policy::OursSaving3 => saving(3),
         })
     }
 
@@ -58,7 +62,8 @@ impl Policy {
             Policy::Envoy => RetryBudget::Envoy(EnvoyInFlight { min: 4, ..EnvoyInFlight::default() }),
             Policy::Grpc => RetryBudget::Grpc(GrpcThrottle { max_tokens: 11, ..GrpcThrottle::default() }),
             Policy::Aws => RetryBudget::Aws(AwsQuota { capacity: 501, ..AwsQuota::default() }),
-            Policy::Ours | Policy::Ours4 => RetryBudget::Successes(Successes { burst: 11, ..Successes::default() }),
+            Policy::Ours | Policy::Ours4 => saving(11),
+            Policy::OursSaving3 => saving(4),
         })
     }
 
@@ -66,7 +71,7 @@ impl Policy {
     pub(crate) fn retry(self) -> Retry {
         match self {
             Policy::None => Retry::none(),
-            Policy::Ours => Retry::default(),
+            Policy::Ours | Policy::OursSaving3 => Retry::default(),
             _ => Retry::default().attempts(4),
         }
     }
@@ -75,10 +80,14 @@ impl Policy {
     pub(crate) fn hedge(self, hedge: Hedge) -> Hedge {
         match self {
             Policy::None => Hedge::none(),
-            Policy::Ours | Policy::Ours4 => hedge,
+            Policy::Ours | Policy::Ours4 | Policy::OursSaving3 => hedge,
             _ => hedge.max_extra(Ratio::ONE),
         }
     }
+}
+
+fn saving(burst: u32) -> RetryBudget {
+    RetryBudget::Successes(Successes { burst, ..Successes::default() })
 }
 
 impl Column for Policy {
@@ -92,6 +101,7 @@ impl Column for Policy {
             Policy::Aws => "aws",
             Policy::Ours => "ours",
             Policy::Ours4 => "ours-4",
+            Policy::OursSaving3 => "ours-burst3",
         }
     }
 

@@ -20,7 +20,7 @@ use crate::error::{Reason, Rejected};
 use crate::protocol::{Describe, Facts, Outcome, Verdict};
 use crate::state::{Admission, EndpointState, RegionHandle};
 use crate::sync::Arc;
-use crate::table::{Class, Cluster, Policy, Signal};
+use crate::table::{Class, Cluster, Idempotency, Policy, Signal};
 use crate::time::{Clock, Instant, Sleep};
 use crate::traffic::{Pinned, Reader};
 use among::Aside;
@@ -67,10 +67,10 @@ impl Marks {
     const SHOWS: Marks = Marks(2);
     /// Somebody may make another attempt, and wants to know how this one ended.
     const TRACKED: Marks = Marks(4);
-    /// The table believes the request that it may be sent twice.
-    const IS_KEYED: Marks = Marks(8);
-    /// The request is another layer's retry, and the table believes it.
-    const IS_RETRY: Marks = Marks(16);
+    /// It may be sent twice, whatever became of it.
+    const IS_IDEMPOTENT: Marks = Marks(8);
+    /// It may be sent again, if it may be copied and its failure allows that.
+    const MAY_RETRY: Marks = Marks(16);
     /// The request says that it is a retry, and the table does not believe it.
     const IS_UNTRUSTED: Marks = Marks(32);
     /// Another attempt was answered first.
@@ -163,8 +163,17 @@ impl Pass {
         let given = facts.timeout().map_or(policy.deadline, |timeout| timeout.min(policy.deadline));
         let deadline = began.after(given);
         let mut marks = Marks::OWES_DEADLINE;
-        if policy.is_watched {
-            marks = believed(marks, &pin, facts);
+        if policy.may_retry {
+            let is_idempotent = match policy.retry.idempotency {
+                Idempotency::All => true,
+                Idempotency::None => false,
+                Idempotency::ByProtocol => protocol.is_idempotent(request),
+            };
+            if is_idempotent || policy.retry.retry_unsent || pin.table().trusts_anybody() {
+                marks = believed(is_idempotent, policy, &pin, facts);
+            }
+        }
+        if policy.is_counted {
             marks.set(Marks::IS_HEDGED, policy.hedge.is_some());
             count(&pin, policy, digest, began);
         }
@@ -459,12 +468,17 @@ impl Pass {
     }
 }
 
-/// What the table believes of a request.
+/// Whether a request may be sent again, by what the table believes of it.
 #[inline(never)]
-fn believed(mut marks: Marks, pin: &Pinned, facts: &Facts<'_>) -> Marks {
+fn believed(is_idempotent: bool, policy: &Policy, pin: &Pinned, facts: &Facts<'_>) -> Marks {
     let claims = pin.table().claims(facts);
-    marks.set(Marks::IS_KEYED, claims.idempotency_key && facts.has_idempotency_key());
-    marks.set(Marks::IS_RETRY, claims.attempts && facts.previous_attempts() > 0);
+    let by_protocol = policy.retry.idempotency == Idempotency::ByProtocol;
+    let is_idempotent = is_idempotent || by_protocol && claims.idempotency_key && facts.has_idempotency_key();
+    // Another layer retries it.
+    let is_retry = claims.attempts && facts.previous_attempts() > 0;
+    let mut marks = Marks::OWES_DEADLINE;
+    marks.set(Marks::IS_IDEMPOTENT, is_idempotent);
+    marks.set(Marks::MAY_RETRY, (is_idempotent || policy.retry.retry_unsent) && !is_retry);
     // Also what makes no sense to us: the server may read it otherwise.
     marks.set(Marks::IS_UNTRUSTED, !claims.attempts && facts.claims_attempts());
     marks

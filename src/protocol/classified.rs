@@ -18,6 +18,7 @@ use std::time::Duration;
 /// endpoint's health it does not change.
 ///
 /// ```
+/// use contraflow::layer::Origin;
 /// use contraflow::protocol::{Classified, ReplayBody, Retryable};
 /// use contraflow::{Http, Traffic};
 /// use hyper_util::client::legacy;
@@ -31,7 +32,7 @@ use std::time::Duration;
 ///     _ => None,
 /// });
 /// let traffic = Traffic::single("shop", |route| route)?;
-/// let shop = traffic.layers(protocol).origin(client).check::<http::Request<Body>>();
+/// let shop = traffic.layers(protocol).origin(Origin::new(), client).check::<http::Request<Body>>();
 /// # let _ = shop;
 /// # Ok::<(), contraflow::TableError>(())
 /// ```

@@ -11,7 +11,7 @@
 
 mod kept;
 mod tee;
-#[cfg(test)]
+#[cfg(all(test, not(contraflow_loom)))]
 mod tests;
 
 use bytes::{Buf, Bytes};

@@ -34,7 +34,7 @@ pub(super) fn hole_limited(policy: Policy, seed: u64) -> Rows {
 }
 
 /// Three regions of three servers with four workers each.
-pub(crate) fn setting(health: Health, limits: bool, clients: usize, leave_region: LeaveRegion) -> Setting {
+fn setting(health: Health, limits: bool, clients: usize, leave_region: LeaveRegion) -> Setting {
     let setting = Setting::new(clients, 0.4).then(ONSET, |now| now.first = health);
     Setting {
         regions: 3,
@@ -54,11 +54,11 @@ pub(crate) fn setting(health: Health, limits: bool, clients: usize, leave_region
 
 fn all(health: Health, limits: bool, policy: Policy, seed: u64) -> Rows {
     let mut rows = Rows::default();
-    for (name, leave_region) in [("evidence", LeaveRegion::OnEvidence), ("always", LeaveRegion::Always)] {
-        for clients in [1, 10] {
-            let measured = run(&setting(health, limits, clients, leave_region), policy, seed);
-            add(&mut rows, &format!("{name} n={clients}"), &measured);
-        }
+    let (evidence, always) = (LeaveRegion::OnEvidence, LeaveRegion::Always);
+    for (name, leave_region, clients) in [("evidence", evidence, 1), ("evidence", evidence, 10), ("always", always, 10)]
+    {
+        let measured = run(&setting(health, limits, clients, leave_region), policy, seed);
+        add(&mut rows, &format!("{name} n={clients}"), &measured);
     }
     rows
 }
@@ -77,5 +77,4 @@ fn add(rows: &mut Rows, name: &str, measured: &Measured) {
     rows.add("  retries % timed out", Bar::Note, percent(|slice| slice.timed_out));
     rows.add("  retries % failed", Bar::Note, percent(|slice| slice.failed));
     rows.add("  failed % budget spent", Bar::Note, percent(|slice| slice.unpaid));
-    rows.add("  refused %", Bar::Note, percent(|slice| slice.refused));
 }

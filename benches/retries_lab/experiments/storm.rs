@@ -4,14 +4,15 @@ use super::{AMPLIFICATION, NEVER, RECOVERY};
 use crate::lab::run;
 use crate::measured::Measured;
 use crate::policies::Policy;
-use crate::setting::Setting;
+use crate::setting::{PATIENCE, Setting};
 use crate::shared::figures::{Bar, Rows};
 use contraflow::table::Hedge;
+use std::time::Duration;
 
 /// When the dip begins and ends, and when the run ends, in seconds.
 const DIP: f64 = 30.0;
 const BACK: f64 = 35.0;
-const END: f64 = 120.0;
+const END: f64 = 95.0;
 
 fn setting(clients: usize, load: f64) -> Setting {
     let setting = Setting::new(clients, load).then(DIP, |now| now.working = 0.3).then(BACK, |now| now.working = 1.0);
@@ -59,10 +60,13 @@ pub(super) fn dropping(policy: Policy, seed: u64) -> Rows {
 /// All have as long, whether they send again or not, and what has no bound on its attempts waits to its deadline.
 pub(super) fn long(policy: Policy, seed: u64) -> Rows {
     let mut rows = Rows::default();
-    for clients in [1, 50] {
-        let begin = setting(clients, 0.8);
-        let setting = Setting { patience: None, single_deadline: begin.deadline, ..begin };
-        add(&mut rows, &format!("n={clients}"), &run(&setting, policy, seed));
+    for per_try in [PATIENCE, Duration::from_millis(600)] {
+        for clients in [1, 50] {
+            let begin = setting(clients, 0.8);
+            let single_deadline = begin.deadline;
+            let setting = Setting { patience: None, per_try: Some(per_try), single_deadline, ..begin };
+            add(&mut rows, &format!("{} ms n={clients}", per_try.as_millis()), &run(&setting, policy, seed));
+        }
     }
     rows
 }

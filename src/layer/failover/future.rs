@@ -179,10 +179,9 @@ where
         }
     }
 
-    /// The same with what it takes to send the request again.
-    pub(crate) fn with_more(mut self, more: Option<Box<More<K, Q, Straight<L>>>>) -> Self {
+    /// Other attempts may follow, by what it takes to make them.
+    pub(crate) fn may_follow(&mut self, more: Option<Box<More<K, Q, Straight<L>>>>) {
         self.more = more;
-        self
     }
 
     /// How it went, so far.

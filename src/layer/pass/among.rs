@@ -200,21 +200,21 @@ impl Drop for Stem {
 }
 
 impl Pass {
-    /// Whether the table would have the request sent again, as far as that does not depend on its answer; and whether it
-    /// believes it that it may be sent twice.
+    /// Whether the table would have the request sent again, as far as that does not depend on its answer.
     #[inline]
     pub(crate) fn may_retry(&self) -> bool {
-        self.policy().may_retry && !self.marks.has(Marks::IS_RETRY)
+        self.marks.has(Marks::MAY_RETRY)
     }
 
     /// Whether there is more to do for it than to send it once, as it is.
     #[inline]
     pub(crate) fn is_special(&self) -> bool {
-        self.policy().may_retry || self.is_untrusted()
+        self.may_retry() || self.is_untrusted()
     }
 
-    pub(crate) fn is_keyed(&self) -> bool {
-        self.marks.has(Marks::IS_KEYED)
+    /// Whether it may be sent twice, whatever became of it.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.marks.has(Marks::IS_IDEMPOTENT)
     }
 
     /// Whether what the request says of earlier attempts has to be removed.

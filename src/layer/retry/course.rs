@@ -48,7 +48,8 @@ pub(super) enum Next {
 
 impl Course {
     /// The course of a request whose first attempt begins.
-    pub(super) fn begin(pass: &mut Pass, is_idempotent: bool, ledger: Option<Ledger>) -> Self {
+    pub(super) fn begin(pass: &mut Pass, ledger: Option<Ledger>) -> Self {
+        let is_idempotent = pass.is_idempotent();
         let policy = pass.policy();
         let may_hedge = is_idempotent && policy.hedge.is_some();
         let has_own_time = policy.retry.per_try.is_some() && policy.retry.attempts > 1;
