@@ -66,7 +66,7 @@ fn upload(method: &str, length: usize) -> String {
 
 /// Text of which no two pieces are alike.
 fn text(length: usize) -> String {
-    let mut text: String = (0..length / 5 + 1).map(|number| format!("{number:04x};")).collect();
+    let mut text = (0..=length / 5).map(|number| format!("{number:04x};")).collect::<Vec<_>>().concat();
     text.truncate(length);
     text
 }
@@ -95,10 +95,12 @@ async fn a_body_in_chunks_arrives_again_as_it_came() {
     let edge = over_two(first.address, second.address, |_| {}).await;
     let head = "PUT /cart HTTP/1.1\r\nhost: shop.example\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n";
     let body = "5\r\nhello\r\n6\r\n world\r\n0\r\nx-sum: 7\r\n\r\n";
+    // Trailers claim nothing: there are servers that take them for headers.
+    let claims = format!("6\r\n world\r\n0\r\nx-sum: 7\r\n{PREVIOUS}: 7\r\n\r\n");
     let mut client = asks(&edge, head).await;
     client.send("5\r\nhello\r\n").await;
     let (mut endpoint, _, _) = next(&mut first, "5\r\nhello\r\n".len()).await;
-    client.send("6\r\n world\r\n0\r\nx-sum: 7\r\n\r\n").await;
+    client.send(claims).await;
     let rest = &body["5\r\nhello\r\n".len()..];
     assert_eq!(endpoint.exactly(rest.len()).await, rest);
     drop(endpoint);
@@ -539,7 +541,9 @@ async fn an_upstream_that_is_killed_and_started_again_costs_no_more_than_the_bud
     let unfunded = 1 + began.elapsed().as_secs() / 10;
     let allowed = (BURST + A_SUCCESS * successes) / A_RETRY + unfunded;
     assert!(again <= allowed, "{again} were sent again, and {allowed} may be");
+    assert!(
+        again >= failures.min(BURST / A_RETRY),
+        "{again} of {failures} were sent again, and all was saved up that can be"
+    );
     assert!(again > 0, "nothing failed");
-    // What all the successes before it have earned is not there any more: there is no more than the burst.
-    println!("{failures} failed at first, {again} were sent again, {failed} failed");
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 /// Without --upstream it starts three upstreams of its own on free loopback ports, to play with.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "edge_proxy")]
+#[expect(clippy::struct_excessive_bools, reason = "a command line has flags")]
 pub(crate) struct Options {
     /// Where clients connect: HTTP/1.1, and HTTP/2 with prior knowledge.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
