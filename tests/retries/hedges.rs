@@ -163,6 +163,47 @@ fn a_hedge_that_nobody_takes_fails_nobody() {
     }
 }
 
+/// A hedge that nobody took was sent nowhere: when what it was beside fails, that is retried.
+fn retried_after_a_refused_hedge(shape: Shape, attempts: u32) -> (Poll<Answer>, Vec<u32>) {
+    let retry = Retry::default().attempts(attempts).backoff(Backoff::from(Duration::ZERO));
+    let mut world = World::new(shape, 1, |route| route.hedge(eager()).retry(retry));
+    world.all_once(Step::Hold(Reply::Down(None)));
+    let mut called = world.started(letter(1));
+    let first = world.names().remove(0);
+    world.forget_all_but(std::slice::from_ref(&first));
+    let set_others = |readiness: Readiness<&'static str>| {
+        let others = world.backends.iter().filter(|(name, _)| **name != first);
+        others.for_each(|(_, backend)| backend.set_readiness(readiness.clone()));
+    };
+    set_others(Readiness::Busy);
+    world.hand.advance(ms(20));
+    assert!(called.poll().is_pending());
+    set_others(Readiness::Ready);
+    world.at(&first).release();
+    let polled = called.poll();
+    (polled, world.taken().iter().map(|(_, letter)| letter.previous).collect())
+}
+
+/// I-54: a hedge that was refused takes nothing from the request that it was for.
+#[test]
+fn what_a_refused_hedge_was_beside_is_still_retried() {
+    for shape in APART {
+        let (polled, sent) = retried_after_a_refused_hedge(shape, 3);
+        assert_eq!((polled, sent.len()), (Poll::Ready(Ok(Reply::Fine)), 1), "{shape:?}");
+    }
+}
+
+/// I-48, I-54: nor does it count as one of the attempts.
+#[test]
+#[ignore = "a hedge that nobody takes counts as an attempt, and has the last copy"]
+fn a_refused_hedge_is_no_attempt() {
+    for shape in APART {
+        let (polled, sent) = retried_after_a_refused_hedge(shape, 2);
+        assert_eq!((polled, sent), (Poll::Ready(Ok(Reply::Fine)), vec![1]), "{shape:?}");
+        assert_eq!(retried_after_a_refused_hedge(shape, 3).1, [1], "{shape:?}: one was sent before it");
+    }
+}
+
 /// I-54: what lost was slow, and that it was dropped says nothing of its endpoint while it is young; when it is old it says
 /// what any caller's leaving says.
 #[test]
