@@ -9,6 +9,7 @@
 mod among;
 mod choosing;
 mod limits;
+mod marks;
 
 pub(crate) use among::{Account, Among, End, Ledger, Spending, Stem};
 pub(crate) use limits::{Turned, Unplaced};
@@ -17,13 +18,14 @@ use super::held::Held;
 use crate::decide::{Decision, Digest};
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
-use crate::protocol::{Describe, Facts, Outcome, Verdict};
+use crate::protocol::{Describe, Outcome, Verdict};
 use crate::state::{Admission, EndpointState, RegionHandle};
 use crate::sync::Arc;
 use crate::table::{Class, Cluster, Idempotency, Policy, Signal};
 use crate::time::{Clock, Instant, Sleep};
 use crate::traffic::{Pinned, Reader};
 use among::Aside;
+use marks::{Marks, believed, count};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -54,41 +56,6 @@ pub(crate) struct Pass {
     marks: Marks,
     /// The decision, if somebody wants to know it.
     record: Option<Box<Decision>>,
-}
-
-/// What is true of a pass: a set of bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Marks(u16);
-
-impl Marks {
-    /// The failover stage has to see to the deadline, and not the route layer.
-    const OWES_DEADLINE: Marks = Marks(1);
-    /// The decision is wanted beside the answer.
-    const SHOWS: Marks = Marks(2);
-    /// Somebody may make another attempt, and wants to know how this one ended.
-    const TRACKED: Marks = Marks(4);
-    /// It may be sent twice, whatever became of it.
-    const IS_IDEMPOTENT: Marks = Marks(8);
-    /// It may be sent again, if it may be copied and its failure allows that.
-    const MAY_RETRY: Marks = Marks(16);
-    /// The request says that it is a retry, and the table does not believe it.
-    const IS_UNTRUSTED: Marks = Marks(32);
-    /// Another attempt was answered first.
-    const SUPERSEDED: Marks = Marks(64);
-    /// Its route is hedged, by how long its answers take.
-    const IS_HEDGED: Marks = Marks(128);
-    /// It has less time than its request, from when it is sent: the route's time for one attempt.
-    const HAS_OWN_TIME: Marks = Marks(256);
-
-    #[inline]
-    fn has(self, mark: Marks) -> bool {
-        self.0 & mark.0 != 0
-    }
-
-    #[inline]
-    fn set(&mut self, mark: Marks, is_set: bool) {
-        self.0 = if is_set { self.0 | mark.0 } else { self.0 & !mark.0 };
-    }
 }
 
 /// An endpoint that was asked and may take the request later.
@@ -274,7 +241,7 @@ impl Pass {
     pub(crate) fn send(&mut self) {
         debug_assert_eq!(self.step, Step::Placed);
         self.step = Step::Sent;
-        if self.aside.is_some() || self.marks.has(Marks::HAS_OWN_TIME) {
+        if self.aside.is_some() {
             self.is_sent();
         }
         if let Some(decision) = &self.record {
@@ -289,6 +256,7 @@ impl Pass {
     pub(crate) fn send_now(&mut self) -> Result<(), Rejected> {
         self.begin_now()?;
         self.send();
+        self.begin_own_time();
         self.step = Step::Awaited;
         Ok(())
     }
@@ -313,6 +281,7 @@ impl Pass {
     pub(crate) fn wait(&mut self) {
         if self.step == Step::Sent {
             self.began = self.pin.now();
+            self.begin_own_time();
             self.step = Step::Awaited;
         }
     }
@@ -387,6 +356,8 @@ impl Pass {
                 self.succeed(took);
             }
             self.tell_outcome(outcome, now);
+        } else if self.marks.has(Marks::IS_HEDGED) || self.aside.is_some() {
+            self.is_open(took);
         }
         held
     }
@@ -465,33 +436,6 @@ impl Pass {
         }
         self.end();
         self.tell_outcome(outcome, now);
-    }
-}
-
-/// Whether a request may be sent again, by what the table believes of it.
-#[inline(never)]
-fn believed(is_idempotent: bool, policy: &Policy, pin: &Pinned, facts: &Facts<'_>) -> Marks {
-    let claims = pin.table().claims(facts);
-    let by_protocol = policy.retry.idempotency == Idempotency::ByProtocol;
-    let is_idempotent = is_idempotent || by_protocol && claims.idempotency_key && facts.has_idempotency_key();
-    // Another layer retries it.
-    let is_retry = claims.attempts && facts.previous_attempts() > 0;
-    let mut marks = Marks::OWES_DEADLINE;
-    marks.set(Marks::IS_IDEMPOTENT, is_idempotent);
-    marks.set(Marks::MAY_RETRY, (is_idempotent || policy.retry.retry_unsent) && !is_retry);
-    // Also what makes no sense to us: the server may read it otherwise.
-    marks.set(Marks::IS_UNTRUSTED, !claims.attempts && facts.claims_attempts());
-    marks
-}
-
-/// A request came: budgets that requests fund get their part.
-#[inline(never)]
-fn count(pin: &Pinned, policy: &Policy, digest: Digest, now: Instant) {
-    pin.cluster(digest.cluster).budget.request(pin.table().cluster_at(digest.cluster).retry_budget(), now);
-    if let Some(hedge) = &policy.hedge
-        && let Some(hedging) = pin.route_state(digest.route).and_then(|route| route.state.hedging())
-    {
-        hedging.request(hedge.max_extra);
     }
 }
 

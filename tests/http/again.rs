@@ -15,7 +15,7 @@ fn post() -> Request<Body> {
     Request::post("http://shop.example/pay").body(empty()).expect("a request")
 }
 
-/// I-51: without a connection nothing was sent, so that a payment may go elsewhere; and nobody takes that from an error's words.
+/// I-51: without a connection nothing was sent, so that a payment may go elsewhere.
 #[tokio::test]
 async fn a_post_that_was_never_sent_goes_to_another_endpoint() {
     let mut good = Backend::named("good").await;

@@ -60,6 +60,7 @@ enum HedgeTimer {
 struct Ways<K, Q> {
     copy: fn(&K, &mut Q, usize) -> Option<Q>,
     is_whole: fn(&K, &Q) -> bool,
+    claim: fn(&K, &mut Q) -> bool,
     is_complete: fn(&K, &Q) -> bool,
     mark: fn(&K, &mut Q, u32, Option<Duration>),
 }
@@ -89,7 +90,8 @@ where
     let copy = protocol.copy(sent, retry.max_body as usize)?;
     let attempts = attempts();
     let course = Course::begin(pass, attempts.ledger());
-    let ways = Ways { copy: K::copy, is_whole: K::is_whole, is_complete: K::is_complete, mark: K::mark };
+    let ways =
+        Ways { copy: K::copy, is_whole: K::is_whole, claim: K::claim, is_complete: K::is_complete, mark: K::mark };
     Some(Box::new(More {
         attempts,
         protocol: protocol.clone(),
@@ -142,6 +144,13 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             if let Some((timer, _)) = &mut self.wait {
                 ready!(Pin::new(timer).poll(cx));
                 let Some((_, spending)) = self.wait.take() else { continue };
+                // An older attempt may have read more meanwhile than can be kept.
+                if !self.copy.as_mut().is_some_and(|copy| (self.ways.claim)(&self.protocol, copy)) {
+                    self.course.tell_gave_up(GiveUp::Body);
+                    return Poll::Ready(self.deliver(Some(GiveUp::Body)));
+                }
+                // What was to be sent beside the last is not beside this one.
+                self.hedge = HedgeTimer::Unset;
                 let pass = self.course.retry(spending, self.attempts.ledger());
                 if let Some(future) = self.begin(pass) {
                     first.set(future);
@@ -237,7 +246,8 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             }
             return None;
         }
-        if end != End::Local {
+        // Also what a layer between answered in the service's place.
+        if end != End::Local || answer.is_ok() {
             return Some(answer);
         }
         // Nobody could take it. That is the request's answer only if it is all there is.
@@ -306,7 +316,9 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
         let HedgeTimer::Set { timer, after } = &mut self.hedge else { return Poll::Pending };
         ready!(Pin::new(timer).poll(cx));
         let after = *after;
-        let can_be_sent = self.copy.as_ref().is_some_and(|copy| (self.ways.is_complete)(&self.protocol, copy));
+        let can_be_sent = self.copy.as_mut().is_some_and(|copy| {
+            (self.ways.is_complete)(&self.protocol, copy) && (self.ways.claim)(&self.protocol, copy)
+        });
         self.hedge = HedgeTimer::Off;
         if !can_be_sent || self.course.hedge_delay(under_way).is_none() {
             return Poll::Pending;
