@@ -20,8 +20,9 @@
 //! - `Retry-After` with a date counts from the answer's `Date`, and says nothing without one.
 //! - A gRPC server may send a failed call's status after a head that looks well. That is too late, unless
 //!   [`PeekTrailers`](crate::layer::PeekTrailers) stands around its channel.
-//! - `contraflow-previous-attempts` of callers who are not believed is removed only on the way to a cluster that some route retries or
-//!   hedges to. Elsewhere it is a header as any other.
+//! - `contraflow-previous-attempts` of callers who are not believed is removed from requests that may be sent again. From others it
+//!   is not: to look for it would cost each of them a lookup. Whoever sends it falsely keeps the layers behind, where they believe
+//!   us, from retrying that one request of their own.
 //! - A request that begins when the budget is spent is not copied, and is as one that is sent once: its failure says nothing of
 //!   a budget, and observers are not told that it was given up. What is left is in [`status`](crate::Traffic::status).
 //! - A budget is one process's and one cluster's: fifty processes save up fifty bursts.
