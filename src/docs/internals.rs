@@ -38,7 +38,8 @@
 //! Between the route's limit and the choice stands the retry stage (`layer/retry/`). It asks cheap questions first: does the route
 //! retry at all, may this request be sent twice, is anything left of the budget. Only then is the request copied, and **the
 //! copy decides**: without one the request goes on as if there were no such stage, in the same future. With one there is a box beside
-//! it, `More`, with all that other attempts need; nobody else's future is the larger for it.
+//! it, `More`, with all that other attempts need; a future without is sixteen bytes longer for it: the box that is not there, and
+//! how the attempt went.
 //!
 //! - A *copy* of a streaming body shares the caller's (`protocol/replay/tee.rs`). Nothing is read ahead: what the first attempt
 //!   reads is kept for the next, up to the cap, then dropped, and the copies say that they are not whole.
