@@ -13,11 +13,12 @@ use std::time::Duration;
 /// A protocol and a function that says which answers may be retried; where it says nothing, and in all else, the protocol
 /// decides.
 ///
-/// What only you can know: that an error of your client comes before anything was sent, so that a payment may be sent again; that
-/// your servers' 500 is worth another try; that an answer in a body of yours asks for no more. What an answer says of the
-/// endpoint's health it does not change.
+/// What only you can know: that an error of your client comes before anything was sent, so that a payment may be sent
+/// again; that your servers' 500 is worth another try; that an answer with a header of yours asks for no more. What an answer
+/// says of the endpoint's health it does not change.
 ///
 /// ```
+/// use contraflow::layer::Origin;
 /// use contraflow::protocol::{Classified, ReplayBody, Retryable};
 /// use contraflow::{Http, Traffic};
 /// use hyper_util::client::legacy;
@@ -31,7 +32,7 @@ use std::time::Duration;
 ///     _ => None,
 /// });
 /// let traffic = Traffic::single("shop", |route| route)?;
-/// let shop = traffic.layers(protocol).origin(client).check::<http::Request<Body>>();
+/// let shop = traffic.layers(protocol).origin(Origin::new(), client).check::<http::Request<Body>>();
 /// # let _ = shop;
 /// # Ok::<(), contraflow::TableError>(())
 /// ```
@@ -66,8 +67,8 @@ impl<K, F> Classified<K, F> {
 /// nothing of what was read before.
 ///
 /// # Limits
-/// - A `false` says nothing: names that cannot be resolved, and failed handshakes of TLS, have no kind of their own. A client that
-///   can be asked, as hyper-util's by `is_connect()`, knows more.
+/// - A `false` says nothing: names that cannot be resolved, and failed handshakes of TLS, have no kind of their own. A client
+///   that can be asked, as hyper-util's by `is_connect()`, knows more.
 /// - The error must be of this request's connection. A client that sends again by itself may have sent the request over one
 ///   connection and be refused another; a request's body that is read from elsewhere may bring an error from there; and
 ///   a proxy on the way tells in an answer, and not here, that it was refused.
@@ -133,6 +134,10 @@ impl<R, K: Replay<R>, F> Replay<R> for Classified<K, F> {
 
     fn is_whole(&self, copy: &Self::Sent) -> bool {
         self.protocol.is_whole(copy)
+    }
+
+    fn claim(&self, copy: &mut Self::Sent) -> bool {
+        self.protocol.claim(copy)
     }
 
     fn is_complete(&self, copy: &Self::Sent) -> bool {

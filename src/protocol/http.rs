@@ -84,6 +84,10 @@ impl<B: Body> Replay<Request<B>> for Http {
         copy.body().is_whole()
     }
 
+    fn claim(&self, copy: &mut Self::Sent) -> bool {
+        copy.body().claim()
+    }
+
     fn is_complete(&self, copy: &Self::Sent) -> bool {
         copy.body().is_complete()
     }

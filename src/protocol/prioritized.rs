@@ -83,6 +83,10 @@ impl<R, K: Replay<R>, F> Replay<R> for Prioritized<K, F> {
         self.protocol.is_whole(copy)
     }
 
+    fn claim(&self, copy: &mut Self::Sent) -> bool {
+        self.protocol.claim(copy)
+    }
+
     fn is_complete(&self, copy: &Self::Sent) -> bool {
         self.protocol.is_complete(copy)
     }

@@ -11,7 +11,7 @@
 
 mod kept;
 mod tee;
-#[cfg(test)]
+#[cfg(all(test, not(contraflow_loom)))]
 mod tests;
 
 use bytes::{Buf, Bytes};
@@ -78,6 +78,14 @@ impl<B: Body> ReplayBody<B> {
             Form::Empty => true,
             Form::Own { was_polled, .. } => !was_polled,
             Form::Shared { reader } => reader.is_whole(),
+        }
+    }
+
+    /// The same for a copy that is sent now: from now on no older one takes the body from it.
+    pub(super) fn claim(&self) -> bool {
+        match &self.form {
+            Form::Empty | Form::Own { .. } => self.is_whole(),
+            Form::Shared { reader } => reader.claim(),
         }
     }
 

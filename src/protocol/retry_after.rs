@@ -1,9 +1,9 @@
 //! `Retry-After`: when a server says to come back (RFC 9110, 10.2.3).
 //!
-//! It is a number of seconds, or a date. A date needs a clock, and ours knows no wall: reading the system's would let a clock that
-//! jumps, or two that differ, decide when a request is sent. The server's own clock is in the answer, as its `Date`; what lies
-//! between the two is what the server meant, however wrong its clock is. An answer without `Date` says nothing that could be
-//! relied on.
+//! It is a number of seconds, or a date. A date needs a clock, and ours knows no wall: reading the system's would let a clock
+//! that jumps, or two that differ, decide when a request is sent. The server's own clock is in the answer, as its `Date`; what
+//! lies between the two is what the server meant, however wrong its clock is. An answer without `Date` says nothing that
+//! could be relied on.
 
 use super::facts::digits;
 use http::HeaderMap;

@@ -78,6 +78,22 @@ fn only_what_is_idempotent_is_hedged() {
     }
 }
 
+/// I-51: the time of one attempt is for what may have another: what may not be repeated when it was not answered has all the
+/// time there is, as if there were no retries.
+#[test]
+fn what_is_not_repeated_after_a_timeout_has_all_the_time_there_is() {
+    for shape in SHAPES {
+        let retry = Retry::default().per_try(ms(100)).retry_unsent();
+        let mut world = World::new(shape, 1, |route| route.retry(retry));
+        world.all_once(Step::Hold(Reply::Fine));
+        let mut called = world.started(order(1));
+        world.hand.advance(ms(100));
+        assert!(called.poll().is_pending(), "{shape:?}");
+        world.release();
+        assert_eq!(called.poll(), Poll::Ready(Ok(Reply::Fine)));
+    }
+}
+
 /// I-50: no copy, no other attempt, and nothing to say about it; a copy that broke is a reason.
 #[test]
 fn what_cannot_be_repeated_in_full_is_not_sent_again() {

@@ -105,16 +105,18 @@ struct Happened {
     is_sent: bool,
 }
 
-/// Every window of these holds no more extra attempts than its successes, the burst and the floor pay for.
+/// Every window of these holds no more extra attempts than its successes, the burst and the floor pay for, and what comes back
+/// in it of those that were paid for before and never sent: also when successes have paid for the same in between.
 fn assert_bounded(happened: &[Happened], knobs: &Successes, what: &str) -> Result<(), TestCaseError> {
     for (from, first) in happened.iter().enumerate() {
         let (mut extra, mut successes) = (0_u64, 0_u64);
+        let returned = happened[..from].iter().filter(|one| one.is_extra && !one.is_sent).count() as u64;
         for one in &happened[from..] {
             extra += u64::from(one.is_extra && one.is_sent);
             successes += u64::from(!one.is_extra);
             let grants = knobs.floor.map_or(0, |floor| 1 + (one.at - first.at) / floor.as_millis() as u64);
             let earned = (knobs.ratio * successes as f64).floor() as u64;
-            let bound = u64::from(knobs.burst) + earned + grants;
+            let bound = u64::from(knobs.burst) + earned + grants + returned;
             prop_assert!(extra <= bound, "{extra} in {what} where {bound} are paid for: {happened:?}");
         }
     }

@@ -171,3 +171,28 @@ fn a_failure_by_its_own_time_says_how_long_that_was() {
         assert_eq!(error.to_string(), "no answer within 100ms; no other attempt was made: the retry budget is spent");
     }
 }
+
+/// I-49: a caller that waits for less than the route allows has less, for its waits and its attempts too; one that waits for
+/// more has no more.
+#[test]
+fn a_callers_own_deadline_shortens_the_routes() {
+    for shape in SHAPES {
+        for (timeout, left) in [(ms(150), ms(150)), (ms(90_000), ms(10_000))] {
+            let backoff = Backoff::from(ms(20_000)).jitter(Jitter::Equal);
+            let mut world = World::new(shape, 1, |route| route.retry(Retry::default().backoff(backoff)));
+            world.all_once(Step::Fail("on fire"));
+            let mut called = world.call(Letter { timeout: Some(timeout), ..letter(1) });
+            let Poll::Ready(Err(Error::GaveUp(gave_up))) = called.poll() else { panic!("{shape:?}: it waits") };
+            assert!(matches!(gave_up.why(), GiveUp::Deadline { left: is, .. } if is == left), "{shape:?}: {gave_up}");
+
+            world.forget();
+            world.all_once(Step::Hang);
+            let mut called = world.started(Letter { timeout: Some(timeout), ..letter(2) });
+            world.hand.advance(left - ms(1));
+            assert!(called.poll().is_pending());
+            world.hand.advance(ms(1));
+            let Poll::Ready(Err(error)) = called.poll() else { panic!("{shape:?}: it waits") };
+            assert_eq!(error.to_string(), format!("no answer within {left:?}"), "{shape:?}");
+        }
+    }
+}

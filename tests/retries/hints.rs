@@ -83,9 +83,9 @@ fn one_that_asks_for_no_more_ends_hedges_and_the_other_is_waited_for() {
         world.hand.advance(ms(20));
         assert!(called.poll().is_pending());
         let second = world.names().remove(0);
+        world.allow_a_hedge();
         world.at(&second).release();
         assert!(called.poll().is_pending(), "{shape:?}: the first may be answered yet");
-        world.allow_a_hedge();
         world.hand.advance(ms(5_000));
         assert!(called.poll().is_pending());
         assert_eq!(world.taken().len(), 0, "{shape:?}");

@@ -13,10 +13,15 @@
 
 mod attempts;
 mod budget;
+mod claims;
+mod copies;
 mod course;
 mod deadline;
+mod given_back;
 mod hedges;
 mod hints;
+mod places;
+mod seats;
 
 use contraflow::error::Reason;
 use contraflow::layer::{MapAttempt, Passthrough, PerEndpoint, Target};
@@ -65,6 +70,8 @@ struct Letter {
     number: u64,
     is_idempotent: bool,
     repeats: Repeats,
+    /// How long its caller waits.
+    timeout: Option<Duration>,
     previous: u32,
 }
 
@@ -81,7 +88,7 @@ enum Repeats {
 }
 
 fn letter(number: u64) -> Letter {
-    Letter { number, is_idempotent: true, repeats: Repeats::Whole, previous: 0 }
+    Letter { number, is_idempotent: true, repeats: Repeats::Whole, timeout: None, previous: 0 }
 }
 
 /// One that must not be sent twice.
@@ -103,13 +110,19 @@ enum Reply {
     DoNotRetry,
 }
 
+/// What is decided on: the number is a sticky key, for routes that ask for one.
+fn facts(number: u64) -> Facts<'static> {
+    const KEYS: &[u8; 16] = b"0123456789abcdef";
+    Facts::path("letters").with_key(&KEYS[number as usize % KEYS.len()..][..1])
+}
+
 /// The protocol of letters.
 #[derive(Clone, Copy, Debug)]
 struct Post;
 
 impl Describe<Letter> for Post {
-    fn facts<'r>(&self, _: &'r Letter) -> Result<Facts<'r>, Rejected> {
-        Ok(Facts::path("letters"))
+    fn facts<'r>(&self, letter: &'r Letter) -> Result<Facts<'r>, Rejected> {
+        Ok(letter.timeout.into_iter().fold(facts(letter.number), Facts::with_timeout))
     }
 
     fn is_idempotent(&self, letter: &Letter) -> bool {
@@ -190,6 +203,9 @@ enum Shape {
 const APART: [Shape; 2] = [Shape::Stack, Shape::ByHand];
 
 const SHAPES: [Shape; 4] = [Shape::Stack, Shape::ByHand, Shape::SharedStack, Shape::SharedByHand];
+
+/// Of all endpoints that a world may have.
+const NAMES: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
 
 /// One cluster of two regions: `eu` with `a`, `b` and `c`, and `us` with `d` and `e`, which takes what `eu` cannot.
 struct World {
@@ -290,7 +306,7 @@ impl World {
         let heard = Arc::new(Heard::default());
         traffic.observe(heard.clone());
         let backends: BTreeMap<String, Letters> =
-            ["a", "b", "c", "d", "e"].map(|name| (name.to_owned(), Letters::new(Step::Answer(Reply::Fine)))).into();
+            NAMES.map(|name| (name.to_owned(), Letters::new(Step::Answer(Reply::Fine)))).into();
         let stack = stack(shape, &traffic, &backends);
         World { traffic, hand, backends, heard, stack }
     }
@@ -352,7 +368,12 @@ impl World {
 
     /// All backends forget what they were told and what they got.
     fn forget(&self) {
-        for backend in self.backends.values() {
+        self.forget_all_but(&[]);
+    }
+
+    /// The same, but for those of these names.
+    fn forget_all_but(&self, names: &[String]) {
+        for (_, backend) in self.backends.iter().filter(|(name, _)| !names.contains(name)) {
             (0..16).for_each(|_| drop(backend.clone().call(letter(u64::MAX))));
         }
         self.taken();

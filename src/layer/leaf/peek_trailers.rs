@@ -2,10 +2,10 @@
 //!
 //! A gRPC answer tells how the call went at its end, in trailers. One that fails before any message has two forms: the status
 //! in the head and nothing else (*trailers-only*), or a head of 200, and then trailers. To whoever sees heads only the second
-//! is an answer that has begun, and is past retrying; and which of them a server sends is up to its library. The obvious remedy is to
-//! read the whole answer before it is judged, which would end streaming. The first frame is enough: if it is a message, the
-//! call has begun to be answered and nobody may repeat it; if it is the trailers, there never was a message, and the answer
-//! is made trailers-only, which it might as well have been.
+//! is an answer that has begun, and is past retrying; and which of them a server sends is up to its library. The obvious
+//! remedy is to read the whole answer before it is judged, which would end streaming. The first frame is enough: if it is a
+//! message, the call has begun to be answered and nobody may repeat it; if it is the trailers, there never was a message, and
+//! the answer is made trailers-only, which it might as well have been.
 //!
 //! It is opt-in, since it holds back heads: a stream whose first message comes late has its head late, and the deadline to
 //! the head, which a route sets, covers the first message too.

@@ -200,21 +200,21 @@ impl Drop for Stem {
 }
 
 impl Pass {
-    /// Whether the table would have the request sent again, as far as that does not depend on its answer; and whether it
-    /// believes it that it may be sent twice.
+    /// Whether the table would have the request sent again, as far as that does not depend on its answer.
     #[inline]
     pub(crate) fn may_retry(&self) -> bool {
-        self.policy().may_retry && !self.marks.has(Marks::IS_RETRY)
+        self.marks.has(Marks::MAY_RETRY)
     }
 
     /// Whether there is more to do for it than to send it once, as it is.
     #[inline]
     pub(crate) fn is_special(&self) -> bool {
-        self.policy().may_retry || self.is_untrusted()
+        self.may_retry() || self.is_untrusted()
     }
 
-    pub(crate) fn is_keyed(&self) -> bool {
-        self.marks.has(Marks::IS_KEYED)
+    /// Whether it may be sent twice, whatever became of it.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.marks.has(Marks::IS_IDEMPOTENT)
     }
 
     /// Whether what the request says of earlier attempts has to be removed.
@@ -316,20 +316,22 @@ impl Pass {
         account
     }
 
+    /// What time it has for itself begins.
+    #[inline]
+    pub(super) fn begin_own_time(&mut self) {
+        if self.marks.has(Marks::HAS_OWN_TIME)
+            && let Some(per_try) = self.policy().retry.per_try
+            && self.began.after(per_try) < self.deadline
+        {
+            // Nobody else sees to that.
+            self.marks.set(Marks::OWES_DEADLINE, true);
+            (self.since, self.deadline) = (self.began, self.began.after(per_try));
+        }
+    }
+
     /// It is handed over.
     #[cold]
     pub(super) fn is_sent(&mut self) {
-        if self.marks.has(Marks::HAS_OWN_TIME)
-            && let Some(per_try) = self.policy().retry.per_try
-        {
-            let now = self.pin.now();
-            let until = now.after(per_try);
-            if until < self.deadline {
-                // Nobody else sees to that.
-                self.marks.set(Marks::OWES_DEADLINE, true);
-                (self.since, self.deadline) = (now, until);
-            }
-        }
         let account = self.account();
         let Some(among) = self.among_mut() else { return };
         if let Some(spending) = &mut among.spending {
@@ -409,10 +411,31 @@ impl Pass {
     /// It succeeded: that funds the budgets, and is a response time.
     #[inline(never)]
     pub(super) fn succeed(&self, took: Duration) {
+        if self.marks.has(Marks::HAS_FAILED) {
+            return;
+        }
         self.state().region().fund(|first| self.deposit(first));
-        if self.marks.has(Marks::IS_HEDGED)
-            && let Some(hedging) = self.pin.route_state(self.digest.route).and_then(|route| route.state.hedging())
-        {
+        if self.marks.has(Marks::IS_HEDGED) {
+            self.record(took);
+        }
+    }
+
+    /// Only its end tells, and will fund the budget as a first attempt's does. How long the head took is known now, and what a
+    /// retry has borrowed is given back for a head that came.
+    #[cold]
+    pub(super) fn is_open(&self, took: Duration) {
+        let spending = self.among().and_then(|among| among.spending.as_ref());
+        if let Some(charge) = spending.and_then(|spending| spending.charge.as_ref()) {
+            self.state().region().fund(|first| charge.rest(first).unwrap_or(Deposit::NONE));
+        }
+        if self.marks.has(Marks::IS_HEDGED) {
+            self.record(took);
+        }
+    }
+
+    /// How long its answer took, for the hedges of others.
+    pub(super) fn record(&self, took: Duration) {
+        if let Some(hedging) = self.pin.route_state(self.digest.route).and_then(|route| route.state.hedging()) {
             hedging.latencies.record(took);
         }
     }
@@ -423,8 +446,21 @@ impl Pass {
         spending.map_or(first, |spending| spending.deposit(first))
     }
 
-    /// A failure that may be retried, for budgets that count those.
-    pub(crate) fn fail(&self) {
+    /// Whether another attempt may be made after an answer that says so.
+    pub(crate) fn may_be_followed(&self, retryable: Retryable) -> bool {
+        let policy = self.policy();
+        let most = policy.retry.attempts.max(policy.hedge.map_or(1, |hedge| hedge.attempts));
+        let is_safe = match retryable {
+            Retryable::No | Retryable::Never => false,
+            Retryable::MaybeProcessed { .. } => self.is_idempotent(),
+            Retryable::NotProcessed { .. } => true,
+        };
+        self.is_tracked() && is_safe && self.number() + 1 < most
+    }
+
+    /// A failure that may be retried: it funds nothing, and some budgets count it.
+    pub(crate) fn fail(&mut self) {
+        self.marks.set(Marks::HAS_FAILED, true);
         if self.policy().may_retry {
             self.pin.cluster(self.digest.cluster).budget.failed(self.in_cluster().retry_budget());
         }

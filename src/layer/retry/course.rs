@@ -48,10 +48,12 @@ pub(super) enum Next {
 
 impl Course {
     /// The course of a request whose first attempt begins.
-    pub(super) fn begin(pass: &mut Pass, is_idempotent: bool, ledger: Option<Ledger>) -> Self {
+    pub(super) fn begin(pass: &mut Pass, ledger: Option<Ledger>) -> Self {
+        let is_idempotent = pass.is_idempotent();
         let policy = pass.policy();
         let may_hedge = is_idempotent && policy.hedge.is_some();
-        let has_own_time = policy.retry.per_try.is_some() && policy.retry.attempts > 1;
+        // What may not be sent twice has all the time there is.
+        let has_own_time = is_idempotent && policy.retry.per_try.is_some() && policy.retry.attempts > 1;
         let stem = pass.stem(has_own_time, ledger);
         let (tried, last_wait) = (Tried::default(), Duration::ZERO);
         Course { stem, made: 1, tried, is_idempotent, last_wait, is_stopped: false, may_hedge }
@@ -185,7 +187,7 @@ impl Course {
     pub(super) fn retry(&mut self, spending: Spending, ledger: Option<Ledger>) -> Pass {
         let retry = self.policy().retry;
         // The last has all that is left.
-        let has_own_time = retry.per_try.is_some() && self.made + 1 < retry.attempts;
+        let has_own_time = self.is_idempotent && retry.per_try.is_some() && self.made + 1 < retry.attempts;
         let tried = self.tried.going(self.way(), false);
         self.branch(has_own_time, Among::after(tried, spending, ledger, false))
     }

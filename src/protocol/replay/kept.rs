@@ -8,9 +8,11 @@ use http::HeaderMap;
 use http_body::Frame;
 use std::collections::VecDeque;
 
-/// At most so many parts are kept, however small: 56 bytes each beside what is in them, so 56 KiB. A body that comes byte by
-/// byte would otherwise take 56 times its limit.
+/// At most so many parts are kept, however small. A body that comes byte by byte would otherwise take 48 times its limit.
 pub(super) const MOST_PARTS: usize = 1024;
+
+/// So all parts take at most 48 KiB beside what is in them.
+const _: () = assert!(size_of::<Part>() <= 48);
 
 /// Parts in a row. The first has its place in here: most bodies that are sent again have one.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(super) struct Kept {
     others: VecDeque<Part>,
     /// The number of the first part, or of the next if there is none. It wraps: there are never so many parts at once.
     number: u32,
+    /// Whether something is missing at the front.
+    is_cut: bool,
     /// How many bytes there were, in the parts here and in all before.
     bytes: u64,
 }
@@ -51,6 +55,16 @@ impl Content {
 impl Kept {
     pub(super) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    /// Whether something that was read is not kept, or no more.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Something was read that is not kept.
+    pub(super) fn skip(&mut self) {
+        self.is_cut = true;
     }
 
     /// How many bytes are kept.
@@ -144,6 +158,7 @@ impl Kept {
             self.others = VecDeque::new();
         }
         self.number = self.number.wrapping_add(1);
+        self.is_cut = true;
         Some(part)
     }
 }

@@ -57,8 +57,6 @@ struct Tee<B> {
     newest: Option<Place>,
     /// The one reader that goes on, when the others are lost.
     only: Option<u32>,
-    /// Whether something that was read is kept no more.
-    is_cut: bool,
     has_ended: bool,
     waiting: Vec<(u32, Waker)>,
 }
@@ -96,7 +94,6 @@ impl<B: Body> Reader<B> {
             id: 1,
             newest: None,
             only: None,
-            is_cut: false,
             has_ended: false,
             waiting: Vec::new(),
         };
@@ -120,6 +117,16 @@ impl<B: Body> Reader<B> {
 
     pub(super) fn is_whole(&self) -> bool {
         self.tee.lock().is_whole(self.place)
+    }
+
+    /// The reader is about to be read: whether all is to be had. No older reader takes the body from it any more.
+    pub(super) fn claim(&self) -> bool {
+        let mut tee = self.tee.lock();
+        let is_whole = tee.is_whole(self.place);
+        if is_whole {
+            tee.begin(self.place);
+        }
+        is_whole
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -167,7 +174,7 @@ impl<B> Tee<B> {
 
     /// Whether the reader can read all of the body.
     fn is_whole(&self, place: Place) -> bool {
-        place.next == 0 && !self.is_cut
+        place.next == 0 && !self.kept.is_cut()
     }
 
     /// The reader is read, or about to be.
@@ -179,7 +186,7 @@ impl<B> Tee<B> {
 
     fn leave_to(&mut self, place: Place) {
         self.only = Some(place.id);
-        self.is_cut = true;
+        self.kept.skip();
         self.kept.leave_to_one(place.next);
     }
 
@@ -191,9 +198,7 @@ impl<B> Tee<B> {
         if self.is_lost(place) {
             return rest;
         }
-        let before = self.kept.len();
         self.kept.forget_from(place.next);
-        self.is_cut |= self.kept.len() < before;
         if self.only.is_some() {
             // The others are lost.
             rest.body = self.body.take();
@@ -225,9 +230,7 @@ impl<B: Body> Tee<B> {
     }
 
     fn read(&mut self, place: &mut Place, cx: &mut Context<'_>, rest: &mut Rest<B>) -> Polled<B> {
-        let before = self.kept.len();
         if let Some(frame) = self.kept.read(place.next) {
-            self.is_cut |= self.kept.len() < before;
             place.next = place.next.wrapping_add(1);
             return Poll::Ready(Some(Ok(frame)));
         }
@@ -288,7 +291,7 @@ impl<B: Body> Tee<B> {
             return true;
         }
         if self.only.is_some() || self.readers == 1 {
-            self.is_cut = true;
+            self.kept.skip();
             return true;
         }
         let bytes = self.kept.bytes().saturating_add(size.unwrap_or(0) as u64);
