@@ -47,7 +47,7 @@
 //!
 //! // In an incident: no hedges any more. What the budget has spent stays spent.
 //! traffic.edit(|spec| Ok(spec.route_mut("search")?.knobs.hedge = None))?;
-//! # Ok::<(), contraflow::TableError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Which budget
