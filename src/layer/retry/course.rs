@@ -242,8 +242,9 @@ impl Course {
         (after <= self.policy().retry.max_hint).then_some(after)
     }
 
-    /// There will be no hedge of this request any more.
-    pub(super) fn hedge_no_more(&mut self) {
+    /// Nobody took an attempt beside others: it was none, and there will be no hedge of this request any more.
+    pub(super) fn not_begun(&mut self) {
+        self.made -= 1;
         self.may_hedge = false;
     }
 
