@@ -68,6 +68,6 @@ pub(super) fn count(pin: &Pinned, policy: &Policy, digest: Digest, now: Instant)
     if let Some(hedge) = &policy.hedge
         && let Some(hedging) = pin.route_state(digest.route).and_then(|route| route.state.hedging())
     {
-        hedging.request(hedge.max_extra);
+        hedging.request(hedge.max_extra, now);
     }
 }
