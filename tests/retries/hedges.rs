@@ -195,7 +195,6 @@ fn what_a_refused_hedge_was_beside_is_still_retried() {
 
 /// I-48, I-54: nor does it count as one of the attempts.
 #[test]
-#[ignore = "a hedge that nobody takes counts as an attempt, and has the last copy"]
 fn a_refused_hedge_is_no_attempt() {
     for shape in APART {
         let (polled, sent) = retried_after_a_refused_hedge(shape, 2);

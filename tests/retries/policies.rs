@@ -30,8 +30,8 @@ fn finagles_reserve_comes_back_with_its_window() {
         let mut world = bounded_by(shape, RetryBudget::Finagle(knobs), immediate().attempts(2));
         let down = Step::Answer(Reply::Down(None));
         assert_eq!(fails(&mut world, &down), (2, vec![GiveUp::Attempts { made: 2 }]));
-        // The budget is asked before the request is copied: there is nothing to give up.
-        assert_eq!(fails(&mut world, &down), (1, vec![]), "{shape:?}");
+        // The budget is asked before the request is copied.
+        assert_eq!(fails(&mut world, &down), (1, vec![GiveUp::Budget]), "{shape:?}");
         world.hand.advance(ms(1_100));
         assert_eq!(fails(&mut world, &down).0, 2, "{shape:?}");
         assert_eq!(world.budget().under_way, 0);
@@ -60,7 +60,7 @@ fn grpcs_throttle_blocks_at_half() {
         let down = Step::Answer(Reply::Down(None));
         assert_eq!(fails(&mut world, &down), (2, vec![GiveUp::Budget]), "{shape:?}");
         assert_eq!(world.budget().tokens, Some(2.0));
-        assert_eq!(fails(&mut world, &down), (1, vec![]), "{shape:?}");
+        assert_eq!(fails(&mut world, &down), (1, vec![GiveUp::Budget]), "{shape:?}");
         assert_eq!(world.budget().tokens, Some(1.0), "the failure itself takes one, sent again or not");
         world.succeed(3);
         assert_eq!(world.budget().tokens, Some(2.5));
