@@ -217,6 +217,11 @@ async fn whole(upstreams: Vec<Upstream>) -> (SocketAddr, Edge) {
         admin: any,
         upstreams,
         limit: InFlight::Unlimited,
+        // The bare one sends each request once.
+        retries: 1,
+        no_retries: true,
+        try_timeout: None,
+        hedge: None,
         http2_upstreams: false,
         allow_remote_admin: false,
         trust_forwarded: false,

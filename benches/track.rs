@@ -37,6 +37,7 @@ type HttpRequest = Request<Full<Bytes>>;
 fn main() {
     let pace = Pace::of(201, Duration::from_micros(500));
     one_thread(&pace);
+    retries(&pace);
     bodies(&pace);
     sizes(&pace);
     two_threads(&pace);
@@ -81,6 +82,54 @@ impl<B> Replay<Request<B>> for Echoed {
     #[inline]
     fn seal(&self, request: Request<B>) -> Request<B> {
         request
+    }
+}
+
+/// The same, and those of one kind may be sent again.
+#[derive(Clone, Copy)]
+struct Repeated {
+    is_idempotent: bool,
+}
+
+impl<B> Describe<Request<B>> for Repeated {
+    #[inline]
+    fn facts<'r>(&self, request: &'r Request<B>) -> Result<Facts<'r>, Rejected> {
+        Facts::http(request)
+    }
+    #[inline]
+    fn is_idempotent(&self, _: &Request<B>) -> bool {
+        self.is_idempotent
+    }
+}
+
+impl<B: Clone> Replay<Request<B>> for Repeated {
+    type Sent = Request<B>;
+    #[inline]
+    fn seal(&self, request: Request<B>) -> Request<B> {
+        request
+    }
+    #[inline]
+    fn copy(&self, sent: &mut Request<B>, _: usize) -> Option<Request<B>> {
+        Some(sent.clone())
+    }
+}
+
+impl<T, E> Classify<T, E> for Repeated {
+    #[inline]
+    fn classify(&self, answer: Result<&T, &E>) -> Verdict {
+        Echoed.classify(answer)
+    }
+}
+
+impl<T> Release<T> for Repeated {
+    type Held<G: Guard> = T;
+    #[inline]
+    fn hold<G: Guard>(&self, answer: T, _: G) -> T {
+        answer
+    }
+    #[inline]
+    fn bare<G: Guard>(&self, answer: T) -> T {
+        answer
     }
 }
 
@@ -214,6 +263,32 @@ fn one_thread(pace: &Pace) {
     bar("http, cloned per request", ratio(&ours_cloned, &tower_cloned), "", 0.40);
     bar("http, layers by hand", ratio(&hand, &tower), "", 0.80);
     bar("Origin's rewriting", median(&origin) - median(&direct), " ns", 60.0);
+}
+
+/// What it costs that requests may be sent again, and what it costs the others.
+fn retries(pace: &Pace) {
+    let (never, retrying) = (traffic(SMALL), {
+        let spec = SMALL.spec().retry(contraflow::Retry::default());
+        traffic_by(spec.build().expect("a sound table"), clock())
+    });
+    let stack = |traffic: &Traffic, is_idempotent| traffic.layers(Repeated { is_idempotent }).passthrough(Echo);
+    let [tower, tower_cloned, sent_once, not_again, again, again_cloned, copy] = pace.measure([
+        held(tower_stack(&Echo), http_request(), same),
+        cloned(tower_stack(&Echo), http_request(), same),
+        held(stack(&never, false), http_request(), same),
+        held(stack(&retrying, false), http_request(), same),
+        held(stack(&retrying, true), http_request(), same),
+        cloned(stack(&retrying, true), http_request(), same),
+        held(Echo, http_request(), |request: HttpRequest| {
+            drop(black_box(request.clone()));
+            request
+        }),
+    ]);
+    bar("a route that retries, not idempotent", median(&not_again) - median(&sent_once), " ns", 15.0);
+    note("one copy of the request", median(&copy), " ns");
+    note("retryable beside that and sent once", median(&again) - median(&sent_once) - median(&copy), " ns");
+    bar("retryable, held", ratio(&again, &tower), "", 1.0);
+    bar("retryable, cloned per request", ratio(&again_cloned, &tower_cloned), "", 0.80);
 }
 
 /// Answers with the request's headers and body.

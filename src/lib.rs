@@ -79,13 +79,13 @@
 //! | `id`, `unit` | names by which state survives a swap; numbers whose range is checked once |
 //! | [`error`] | the two families of failure: building a table, refusing a request |
 //! | [`time`], `entropy`, `sync` | the only clock, the only randomness, the only atomics |
-//! | [`protocol`] | what may be known of a request ([`Facts`]) and of its answer ([`Outcome`]); the markers [`Http`], [`Grpc`], [`Plain`] |
-//! | [`table`] | INTENT: immutable plain data, swapped whole |
-//! | [`state`] | LEARNED and OVERRIDDEN: kept by name over every swap |
+//! | [`protocol`] | what may be known of a request ([`Facts`]) and of its answer ([`Outcome`], [`Retryable`]); the markers [`Http`], [`Grpc`], [`Plain`] |
+//! | [`table`] | INTENT: immutable plain data, swapped whole; with it how often, when and where a request is sent again ([`Retry`], [`Hedge`]) |
+//! | [`state`] | LEARNED and OVERRIDDEN: kept by name over every swap; with it what is left of each [`RetryBudget`] |
 //! | [`decide`] | DECISION: a pure function of both |
 //! | `observe` | whom to tell what happens: [`Observer`] |
 //! | [`traffic`] | the handle, which owns the one swap |
-//! | [`layer`] | SHELL: tower services and futures that carry decisions out |
+//! | [`layer`] | SHELL: tower services and futures that carry decisions out, and send again what failed |
 //! | `testing` | (feature `testing`) a virtual-time world, strategies for tables and requests |
 //! | [`docs`] | the manual: patterns, limits, defaults and why, limitations, performance, internals |
 #![forbid(unsafe_code)]

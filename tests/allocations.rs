@@ -11,11 +11,11 @@ use bytes::Bytes;
 use contraflow::error::Reason;
 use contraflow::layer::{Held, HostPolicy, Origin, Passthrough};
 use contraflow::protocol::ResponseBody;
-use contraflow::table::{KeySource, Maglev, Queue, ReleaseOn, Scope};
+use contraflow::table::{Backoff, KeySource, Maglev, Queue, ReleaseOn, Scope, Successes};
 use contraflow::time::Clock;
 use contraflow::{
-    Draws, Entropy, Error, Facts, Grpc, Http, Limit, Match, Outcome, Pick, Plain, Priority, Ratio, Rejected, Sticky,
-    Table, TableSpec, Traffic,
+    Draws, Entropy, Error, Facts, Grpc, Http, Limit, Match, Outcome, Pick, Plain, Priority, Ratio, Rejected, Retry,
+    RetryBudget, Sticky, Table, TableSpec, Traffic,
 };
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
@@ -293,6 +293,65 @@ fn a_stack_over_http_allocates_nothing_to_the_end_of_the_body() {
         let stack = traffic.layers(Http).passthrough(Client);
         assert_calls_allocate_nothing("left at the head", stack, &request, left);
     }
+}
+
+/// The small table, whose routes retry at once.
+fn retrying() -> TableSpec {
+    SMALL.spec().retry(Retry::default().backoff(Backoff::from(Duration::ZERO)))
+}
+
+/// I-61: What a table that retries sends once all the same: it is not idempotent, or nothing is left of the budget.
+#[test]
+fn what_may_not_be_sent_again_allocates_nothing_where_others_may() {
+    let request = Request::post("/api/v0/items/42").body(Full::new(Bytes::from_static(b"hello world"))).expect("sound");
+    let traffic = traffic(retrying().build().expect("a sound table"));
+    assert_calls_allocate_nothing("not idempotent", traffic.layers(Http).passthrough(Client), &request, read);
+    assert_calls_allocate_nothing("by the protocol", traffic.layers(plain()).passthrough(same()), &7, drop);
+    let spent = RetryBudget::Successes(Successes { ratio: 0.0, burst: 1, floor: None });
+    let mut spec = retrying();
+    spec.clusters.iter_mut().for_each(|cluster| cluster.retry_budget = Some(spent));
+    let traffic = self::traffic(spec.build().expect("a sound table"));
+    let failing = tower::service_fn(|number: u64| ready(if number == 0 { Err("down") } else { Ok(number) }));
+    let repeated = || plain().idempotent(|_: &u64| true);
+    let mut stack = traffic.layers(repeated()).passthrough(failing);
+    for _ in 0..400 {
+        // Each spends what its cluster has.
+        _ = poll_once(stack.call(0));
+    }
+    assert!(traffic.status().clusters[0].retry_budget.tokens.is_some_and(|left| left < 1.0), "it is spent");
+    assert_calls_allocate_nothing("the budget is spent", stack, &7, drop);
+}
+
+/// I-61: What may be sent again costs its copy, and one allocation more.
+#[test]
+fn what_may_be_sent_again_allocates_what_its_copy_does_and_once_more() {
+    let traffic = traffic(retrying().build().expect("a sound table"));
+    let count_by = |mut stack: Box<dyn FnMut(u64) -> Poll<Result<u64, Error<Infallible>>>>| {
+        (0..2000).for_each(|_| assert!(stack(7).is_ready()));
+        measure(|| (0..100).for_each(|_| drop(black_box(stack(7))))).count_total
+    };
+    let repeated = || plain().idempotent(|_: &u64| true);
+    let mut stack = traffic.layers(repeated()).passthrough(same());
+    assert_eq!(count_by(Box::new(move |number| poll_once(stack.call(number)))), 100, "a number is copied for nothing");
+
+    let get = || {
+        let (head, ()) = SMALL.requests(1).remove(0).into_parts();
+        Request::from_parts(head, Full::new(Bytes::new()))
+    };
+    let copies =
+        measure(|| drop(black_box(get().clone()))).count_total - measure(|| drop(black_box(get()))).count_total;
+    let mut stack = traffic.layers(Http).passthrough(Client);
+    let mut call = |times: usize| {
+        let mut requests: Vec<_> = std::iter::repeat_with(get).take(times).collect();
+        measure(|| {
+            while let Some(request) = requests.pop() {
+                read(now(stack.call(request)).expect("an answer"));
+            }
+        })
+        .count_total
+    };
+    call(2000);
+    assert!(call(100) <= 100 * (copies + 1), "{} a request, a copy takes {copies}", call(100) / 100);
 }
 
 /// I-61: The request has a `Host`; one that has to be made of the URI would cost an allocation, as a path prefix does.

@@ -1,6 +1,7 @@
 //! The limits that are compared.
 
 use crate::setting::Setting;
+use crate::shared::figures::Column;
 use contraflow::Limit;
 use contraflow::table::{self, Gradient2};
 use std::time::Duration;
@@ -39,19 +40,6 @@ impl Algorithm {
         Algorithm::Ours,
     ];
 
-    /// Its name, in arguments and above its column.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Algorithm::None => "none",
-            Algorithm::Fixed | Algorithm::Total(_) => "fixed",
-            Algorithm::Aimd => "aimd",
-            Algorithm::Vegas => "vegas",
-            Algorithm::Gradient2 => "gradient2",
-            Algorithm::Gradient2From1 => "gradient2-1",
-            Algorithm::Ours => "ours",
-        }
-    }
-
     /// The limit of each client in a setting.
     pub(crate) fn limit(self, setting: &Setting) -> Option<Limit> {
         let clients = setting.phases[0].1.clients as u32;
@@ -68,6 +56,24 @@ impl Algorithm {
             }
             Algorithm::Ours => Limit::adaptive(),
         })
+    }
+}
+
+impl Column for Algorithm {
+    fn name(self) -> &'static str {
+        match self {
+            Algorithm::None => "none",
+            Algorithm::Fixed | Algorithm::Total(_) => "fixed",
+            Algorithm::Aimd => "aimd",
+            Algorithm::Vegas => "vegas",
+            Algorithm::Gradient2 => "gradient2",
+            Algorithm::Gradient2From1 => "gradient2-1",
+            Algorithm::Ours => "ours",
+        }
+    }
+
+    fn is_ours(self) -> bool {
+        self == Algorithm::Ours
     }
 }
 

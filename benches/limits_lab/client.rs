@@ -4,6 +4,7 @@
 //! shares nothing with the other clients but the backend. Those whose requests may wait have a stack of layers besides.
 
 use crate::setting::Setting;
+use crate::shared::calls::Future;
 use crate::waiting::{Answer, Door, Stack};
 use contraflow::state::Permit;
 use contraflow::table::{Algorithm, Queue};
@@ -11,7 +12,6 @@ use contraflow::testing::Sources;
 use contraflow::time::Instant;
 use contraflow::traffic::{Reader, RegionStatus};
 use contraflow::{Entropy, Facts, Limit, Pick, Plain, Priority, TableSpec, Traffic};
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio::sync::oneshot;
 use tower::{Service, service_fn};
@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Asks the layers, which let it wait if they may.
-    pub(crate) fn call(&mut self) -> Pin<Box<dyn Future<Output = Answer>>> {
+    pub(crate) fn call(&mut self) -> Future<Answer> {
         (self.stack)()
     }
 

@@ -6,9 +6,10 @@
 use crate::algorithms::Algorithm;
 use crate::client::Client;
 use crate::measured::{Measured, SLICE};
-use crate::server::{Health, Luck, Server, enter, work};
 use crate::setting::{Conditions, Setting};
-use crate::waiting::{self, Calls, Door};
+use crate::shared::calls::Calls;
+use crate::shared::server::{Backend, Health, Luck, Pace, Server, enter, work};
+use crate::waiting::{self, Door};
 use contraflow::state::Permit;
 use contraflow::testing::World;
 use contraflow::time::Instant;
@@ -28,9 +29,10 @@ const SOON: Duration = Duration::from_millis(100);
 /// What the events act on.
 pub(crate) struct Lab {
     pub(crate) setting: Rc<Setting>,
-    pub(crate) servers: Vec<Server>,
+    pub(crate) servers: Vec<Server<Request>>,
     pub(crate) clients: Vec<Client>,
-    pub(crate) calls: Calls,
+    pub(crate) calls: Calls<Lab>,
+    pub(crate) door: Door,
     conditions: Conditions,
     /// Which of the setting's phases it is; none when nothing new comes any more.
     phase: Option<usize>,
@@ -69,7 +71,8 @@ pub(crate) fn run(setting: &Setting, algorithm: Algorithm, seed: u64) -> Measure
             setting: Rc::new(setting.clone()),
             servers: (0..setting.endpoints).map(|_| Server::default()).collect(),
             clients: (0..setting.clients()).map(client).collect(),
-            calls: Calls::new(door.clone()),
+            calls: Calls::new(),
+            door: door.clone(),
             conditions: setting.phases[0].1.clone(),
             phase: None,
             measured: Measured::new(&setting.windows, setting.clients(), setting.deadline),
@@ -162,15 +165,6 @@ fn send(world: &mut World<Lab>, asked: Asked, server: usize) {
     enter(world, server, request);
 }
 
-/// A server is done with a request: the head of the answer goes back, if anybody waits for it.
-pub(crate) fn answer(world: &mut World<Lab>, request: Request) {
-    let delay = world.state.conditions.delay;
-    if delay.is_zero() {
-        return hear(world, &request);
-    }
-    world.after(delay, move |world| hear(world, &request));
-}
-
 /// The head is there; the permit is held to the end of the body.
 fn hear(world: &mut World<Lab>, request: &Request) {
     let mut asked = match request.take() {
@@ -201,18 +195,40 @@ fn give_up(world: &mut World<Lab>, request: &Request, by_deadline: bool) {
     world.state.end(asked);
 }
 
-impl Lab {
-    /// How many workers a server has, and how many times as long they take.
-    pub(crate) fn workers(&self, server: usize) -> (u32, f64) {
-        let each = f64::from(self.setting.workers) / self.servers.len() as f64;
-        let workers = (each * self.conditions.working).round() as u32;
-        match self.conditions.first {
-            Health::Slow(times) if server == 0 => (workers, self.conditions.slow * times),
-            Health::Hole if server == 0 => (0, self.conditions.slow),
-            _ => (workers, self.conditions.slow),
-        }
+impl Backend for Lab {
+    type Request = Request;
+
+    fn server(&mut self, place: usize) -> &mut Server<Request> {
+        &mut self.servers[place]
     }
 
+    fn pace(&self, place: usize) -> Pace {
+        let setting = &self.setting;
+        let each = f64::from(setting.workers) / self.servers.len() as f64;
+        let working = (each * self.conditions.working).round() as u32;
+        let (workers, slow) = match self.conditions.first {
+            Health::Slow(times) if place == 0 => (working, self.conditions.slow * times),
+            Health::Hole if place == 0 => (0, self.conditions.slow),
+            _ => (working, self.conditions.slow),
+        };
+        Pace { workers, law: setting.law, mean: setting.mean, slow, contention: setting.contention }
+    }
+
+    fn luck(&self) -> &Luck {
+        &self.luck
+    }
+
+    /// The head of the answer goes back, if anybody waits for it.
+    fn answer(world: &mut World<Self>, request: Request) {
+        let delay = world.state.conditions.delay;
+        if delay.is_zero() {
+            return hear(world, &request);
+        }
+        world.after(delay, move |world| hear(world, &request));
+    }
+}
+
+impl Lab {
     /// The client at a place in 0..1 of the demand.
     fn client_at(&self, place: f64) -> usize {
         let clients = self.conditions.clients;

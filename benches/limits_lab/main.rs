@@ -15,13 +15,13 @@
 //! | part | what is in it |
 //! |---|---|
 //! | `setting` | what a run is about |
-//! | `server`, `client`, `lab` | the backend, its callers, and what goes on between them |
+//! | `client`, `lab` | the callers of a backend, and what goes on between them |
 //! | `waiting` | callers that may wait, through the layers |
 //! | `measured` | what was counted |
 //! | `algorithms` | the columns |
 //! | `experiments` | the rows, and the bar for each |
 //! | `mmck` | the formula |
-//! | `report` | the tables |
+//! | `shared` | what all labs have: the backend's servers, calls under way, the tables |
 
 mod algorithms;
 mod client;
@@ -29,20 +29,20 @@ mod experiments;
 mod lab;
 mod measured;
 mod mmck;
-mod report;
-mod server;
 mod setting;
+#[path = "../support/lab/mod.rs"]
+mod shared;
 mod waiting;
 
 use algorithms::Algorithm;
 use clap::Parser;
 use contraflow::time::Clock;
-use experiments::{Experiment, Row};
-use report::Table;
-use std::io::IsTerminal;
+use shared::figures::Column;
+use shared::{report, runs};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+
+/// What is said of this lab's figures.
+const LEGEND: &str = "p99 is in units of the idle backend's; [in brackets] what a limit of 1 each refuses though nothing queues (Erlang's B)";
 
 /// Compares concurrency limits in simulated overload.
 #[derive(Debug, Parser)]
@@ -77,14 +77,6 @@ fn by_name(name: &str) -> Result<Algorithm, String> {
     Algorithm::ALL.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("the algorithms are {}", names()))
 }
 
-/// One run.
-#[derive(Clone, Copy, Debug)]
-struct Job {
-    experiment: usize,
-    algorithm: usize,
-    seed: u64,
-}
-
 fn main() -> ExitCode {
     let clock = Clock::std();
     let began = clock.now();
@@ -101,70 +93,15 @@ fn main() -> ExitCode {
     if options.algorithms.is_empty() {
         options.algorithms = Algorithm::ALL.to_vec();
     }
-    let experiments: Vec<Experiment> =
-        experiments::ALL.into_iter().filter(|one| is_wanted(one.name, &options.only)).collect();
+    let experiments = runs::wanted(&experiments::ALL, &options.only);
     if experiments.is_empty() {
         eprintln!("the experiments are {}", experiments::ALL.map(|one| one.name).join(", "));
         return ExitCode::FAILURE;
     }
     println!("{}", report::LEGEND);
-    let tables = tables(&experiments, &options);
-    for table in &tables {
-        if options.markdown { table.print_markdown() } else { table.print() }
-    }
-    if options.algorithms.contains(&Algorithm::Ours) {
-        let failures: Vec<String> = tables.iter().flat_map(Table::failures).collect();
-        println!("\n{} cells of ours do not pass, by their median or by their worst seed", failures.len());
-        for failure in failures {
-            println!("{failure}");
-        }
-    }
+    println!("{LEGEND}");
+    let tables = runs::tables(&experiments, &options.algorithms, options.seeds);
+    runs::print(&tables, options.markdown);
     eprintln!("\r{:.0} s", clock.now().since(began).as_secs_f64());
     ExitCode::SUCCESS
-}
-
-/// `E1` stands for `E1` and `E1-laws`, and not for `E12`.
-fn is_wanted(name: &str, only: &[String]) -> bool {
-    let begins =
-        |with: &String| name.strip_prefix(with.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-    only.is_empty() || only.iter().any(begins)
-}
-
-/// Runs everything on all processors. Who runs what is chance; what comes of it is not.
-fn tables(experiments: &[Experiment], options: &Options) -> Vec<Table> {
-    let mut jobs = Vec::new();
-    for (experiment, one) in experiments.iter().enumerate() {
-        for seed in 1..=options.seeds.min(one.seeds) {
-            jobs.extend((0..options.algorithms.len()).map(|algorithm| Job { experiment, algorithm, seed }));
-        }
-    }
-    let shows_progress = std::io::stderr().is_terminal();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        // Relaxed: each number is taken once, and nothing else is shared.
-        while let Some((place, job)) = {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            jobs.get(place).map(|job| (place, *job))
-        } {
-            if shows_progress {
-                eprint!("\r{place} of {} runs", jobs.len());
-            }
-            let rows = (experiments[job.experiment].run)(options.algorithms[job.algorithm], job.seed);
-            done.push((place, rows.0));
-        }
-        done
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let mut done: Vec<(usize, Vec<Row>)> = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        running.into_iter().flat_map(|thread| thread.join().expect("a run that does not panic")).collect()
-    });
-    done.sort_by_key(|(place, _)| *place);
-    let mut tables: Vec<Table> = experiments.iter().map(|one| Table::new(*one, &options.algorithms)).collect();
-    for (place, rows) in done {
-        let job = jobs[place];
-        tables[job.experiment].take(job.algorithm, rows);
-    }
-    tables
 }

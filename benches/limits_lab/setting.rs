@@ -3,7 +3,7 @@
 //! Loads are in units of the backend's nominal capacity. The base is the setting of the published comparisons: ten workers, 10 ms
 //! on average, 250 ms of patience.
 
-use crate::server::{Health, Law};
+use crate::shared::server::{Health, Law};
 use std::time::Duration;
 
 /// One run, but for the algorithm and the seed.

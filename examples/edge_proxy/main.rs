@@ -15,6 +15,7 @@
 //! | `answer` | what goes back, and sentences in its place |
 //! | `hop_by_hop`, `forwarded` | what is not passed on, and what is added |
 //! | `expect` | bodies that wait for `100 Continue` |
+//! | `unsent` | which failures prove that nothing was sent |
 //! | `tunnel` | connections that change their protocol |
 //! | `admin`, `status`, `counts` | the operator's port |
 //! | `options`, `table`, `upstreams`, `run`, `life` | from the command line to open ports, and to the end |

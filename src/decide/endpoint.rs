@@ -14,6 +14,7 @@ use std::num::NonZeroU32;
 const MAX_PROBES: u16 = 16;
 
 /// A chosen endpoint, why, and what was read.
+#[derive(Clone, Copy)]
 pub(crate) struct ChosenEndpoint {
     pub(crate) place: u32,
     pub(crate) reason: EndpointReason,

@@ -10,6 +10,7 @@ use crate::table::{Cluster, Weighted};
 use crate::unit::Share;
 
 /// A chosen region.
+#[derive(Clone, Copy)]
 pub(crate) struct ChosenRegion {
     pub(crate) place: u32,
     pub(crate) share: Share,

@@ -21,7 +21,7 @@
 //!
 //! Two kinds of weight, for two kinds of intent: a *split* says which clusters a route's requests go to, a *region's* weight
 //! how a cluster's requests are spread. A region's **rank** says whether it serves at all: rank 1 gets what rank 0
-//! cannot take, which until there is health means: when rank 0 is evacuated.
+//! cannot take, which until there is health means: when rank 0 is evacuated or full, and for what is sent again.
 //! Names are identity. What is learned of `us-east` stays with that name, whatever its weight and rank become.
 //!
 //! # 2. Wrap what sends
@@ -75,7 +75,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # 4. Ask why
+//! # 4. Send again what failed
+//! Nothing is sent twice until a route says that it may be. Then what the protocol knows to be idempotent is, three times at most, by
+//! default to another endpoint, and only as far as the deadline and the cluster's retry budget go.
+//!
+//! ```
+//! # use contraflow::{TableSpec, Traffic};
+//! use contraflow::Retry;
+//!
+//! # let table = TableSpec::new()
+//! #     .cluster("api", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80").endpoint("b", "10.0.0.2:80")))
+//! #     .route("all", |r| r.any().to("api"))
+//! #     .build()?;
+//! # let traffic = Traffic::new(table);
+//! traffic.edit(|spec| {
+//!     spec.route_mut("all")?.knobs.retry = Some(Retry::default());
+//!     Ok(())
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # 5. Ask why
 //! [`explain`](crate::Snapshot::explain) says in words what would be decided for a request now;
 //! [`status`](crate::Traffic::status) what is in force and what is known of every endpoint; an
 //! [`Observer`](crate::Observer) hears of each decision and its outcome.
@@ -94,6 +114,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # 5. See it on real traffic
+//! # 6. See it on real traffic
 //! `cargo run --example edge_proxy` is all of this as a reverse proxy with an admin port. Then [`patterns`](super::patterns)
 //! has what people do with it, and [`limitations`](super::limitations) what it does not do.

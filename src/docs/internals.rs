@@ -34,6 +34,26 @@
 //!    back the count at the end, at an error, when the body says that nothing more will come, or when it is dropped. If the
 //!    reader stops, a timer gives it back: the guard's own place is what the timer wakes, so no task has to run.
 //!
+//! # How a request is sent again
+//! Between the route's limit and the choice stands the retry stage (`layer/retry/`). It asks cheap questions first: does the route
+//! retry at all, may this request be sent twice, is anything left of the budget. Only then is the request copied, and **the
+//! copy decides**: without one the request goes on as if there were no such stage, in the same future. With one there is a box beside
+//! it, `More`, with all that other attempts need; a future without is sixteen bytes longer for it: the box that is not there, and
+//! how the attempt went.
+//!
+//! - A *copy* of a streaming body shares the caller's (`protocol/replay/tee.rs`). Nothing is read ahead: what the first attempt
+//!   reads is kept for the next, up to the cap, then dropped, and the copies say that they are not whole.
+//! - Each attempt is a pass of its own, from one *stem*: the pin, the digest, the deadline, and draws with the attempt's number. It
+//!   is chosen as any first attempt, only away from where the others were sent.
+//! - The place at the route's limit is the request's, not the attempt's: all attempts share a *seat*, whose last one to leave gives
+//!   it back. Region and endpoint count each attempt.
+//! - What an attempt takes of the cluster's budget is a *spending*. Dropped before the attempt was handed over it gives back,
+//!   afterwards it does not; so whoever could not take it costs nothing, and no path can forget to pay or to refund.
+//! - The answer of a failed attempt is *kept until the next one is sent*. Whoever cannot be helped, since every candidate refuses
+//!   or the budget is spent, gets what the server said, with the reason beside it.
+//! - A hedge is an attempt whose first is still under way. The answer that comes first is taken, and the others are dropped before it
+//!   is handed on. With layers of other makes between, nobody can look into an attempt: it writes how it goes into a *ledger*.
+//!
 //! **What is moved, not what is decided, costs**: a request of 256 bytes is copied at each `Service::call` that is not
 //! inlined. So the request stays where it is until it is handed over, stages are inlined into the one `call` and the one
 //! `poll`, and decisions are written out in full only where somebody observes or wants them beside the answer.
@@ -41,7 +61,8 @@
 //! # Three kinds of failure
 //! *Rejected*: refused by us before anything was sent; free, and safe to repeat. *Timed out*: sent, and nobody knows. *Inner*:
 //! the service's own error. Only what was sent counts for or against an endpoint; a service of its own that fails its
-//! readiness check counts against it too.
+//! readiness check counts against it too. A fourth form is none of its own: *gave up* is one of the latter two, with the reason
+//! why no other attempt was made.
 //!
 //! # What survives a swap
 //! State is kept by name: cluster, region and endpoint. A publish adopts what it knows, creates what is new, and lets go
@@ -85,12 +106,17 @@
 //! | lowest class first | `state/gate.rs` | the level of `WeChat`'s DAGOR: Zhou et al. 2018 |
 //! | the adaptive limit | `state/limit/adaptive.rs` | ours; the equation of FAST TCP (Jin, Wei, Low 2004), the target of Swift (Kumar et al. 2020), drains as `LEDBAT++` and BBR |
 //! | AIMD, Vegas, Gradient2 | `state/limit/` | Netflix/concurrency-limits; Chiu and Jain 1989; Brakmo and Peterson 1995 |
+//! | retry budget | `state/budget/` | ours, funded by successes; Finagle's `RetryBudget`, gRFC A6, the AWS SDKs' standard mode, Envoy's budget |
+//! | waits between attempts | `state/backoff.rs` | Brooker, *Exponential backoff and jitter*, AWS 2015 |
+//! | hedges | `layer/retry/course.rs` | Dean and Barroso, *The tail at scale*, 2013 |
 //! | slow start | `table/policy.rs` | Envoy's load balancer |
 //! | precedence | `table/matching.rs` | Kubernetes' Gateway API, made total |
 //!
 //! # What was deliberately not built
 //! - *Reserving in `poll_ready`*: readiness before a request exists is readiness of the wrong endpoint, and idle clones that are
 //!   ready starve busy ones. A stack is always ready, and waits in the future.
+//! - *A retry queue*: what waits to be sent again waits in its own future, with its own deadline, and holds no place.
+//! - *Reading the body before the first attempt*: every upload would wait for its last byte, and be in memory.
 //! - *Static stride* (gRPC): it scales weights to 16 bits and reads zero as "unknown"; the precomputed cycle is exact, and
 //!   zero is never.
 //! - *Ring hash*: Maglev is more even for the same memory and finds its endpoint in one step.

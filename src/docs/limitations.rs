@@ -2,12 +2,33 @@
 //!
 //! **Not ours:** TLS, HTTP parsing, compression, authentication, requests a second for each user, rewriting.
 //!
-//! **Not yet:** retries and hedges; health, outlier detection and capacity. Until health exists every
+//! **Not yet:** health, outlier detection and capacity. Until health exists every
 //! endpoint counts as healthy, whatever its outcomes, and a region's declared [`Capacity`](crate::table::Capacity) is kept in
 //! the table but read by no decision; and an endpoint that only fails has no response time, so
-//! [`PeakEwma`](crate::Pick::PeakEwma) finds it free. Whether a request is idempotent, and copies of it, are asked for by
-//! nobody yet. A refusal says its reason, not which routes came near or which regions are out:
-//! [`status`](crate::Traffic::status) does.
+//! [`PeakEwma`](crate::Pick::PeakEwma) finds it free. One that is gone goes on getting its share of first attempts: with one of two
+//! gone, half of the requests need a retry, and the budget has one for ten successes. A refusal says its reason, not which
+//! routes came near or which regions are out: [`status`](crate::Traffic::status) does.
+//!
+//! **What retries cannot do:**
+//! - An answer whose head was handed on is not taken back, however its body ends.
+//! - A streaming body is repeated up to [`max_body`](crate::Retry::max_body). One that says beforehand that it is longer is sent
+//!   once; one that turns out to be goes on as it came, and its failure is [given up](crate::GiveUp::Body).
+//! - What a client's error says of the request only its maker knows: [`Http`](crate::Http) takes it for maybe processed, and so a POST
+//!   whose connection was refused is not sent again, whatever [`retry_unsent`](crate::Retry::retry_unsent) says, until a
+//!   [`Classified`](crate::protocol::Classified) knows better. [`never_sent`](crate::protocol::never_sent) finds the plainest cases.
+//!   HTTP/2's refused streams are in no error that `http` clients have in common.
+//! - `Retry-After` with a date counts from the answer's `Date`, and says nothing without one.
+//! - A gRPC server may send a failed call's status after a head that looks well. That is too late, unless
+//!   [`PeekTrailers`](crate::layer::PeekTrailers) stands around its channel.
+//! - `contraflow-previous-attempts` of callers who are not believed is removed from requests that may be sent again. From others it
+//!   is not: to look for it would cost each of them a lookup. Whoever sends it falsely keeps the layers behind, where they believe
+//!   us, from retrying that one request of their own.
+//! - A budget is one process's and one cluster's: fifty processes save up fifty bursts.
+//! - Copies have the request's extensions, cloned: what is in there to be taken once, is taken by one of them.
+//! - A retry is decided by the table that its request came by. After a publish it may still go to an endpoint that left, though not
+//!   into a region that was evacuated.
+//! - A hedge goes to an endpoint of the region that was not tried. A region of one is never hedged, unless by
+//!   [`other_region`](crate::Hedge::other_region).
 //!
 //! **By design:**
 //! - Deadlines and `hold_at_most` are kept by tokio's timers, to the millisecond. Outside a tokio runtime a future that has to

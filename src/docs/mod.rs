@@ -4,6 +4,8 @@
 //! - [`patterns`]: what people do with it, and how it is written.
 //! - [`limits`]: how many requests may be in flight, who waits, and how the number is found.
 //! - [`limits_lab`]: every algorithm in every scenario, as the lab prints it.
+//! - [`retries`]: what is sent again, and what keeps that from making an outage worse.
+//! - [`retries_lab`]: every policy in every kind of trouble, as the lab prints it.
 //! - [`defaults`]: every default, its source and why.
 //! - [`limitations`]: what the crate does not do, or not yet.
 //! - [`performance`]: what it costs, measured, with the commands.
@@ -17,3 +19,5 @@ pub mod limits;
 pub mod limits_lab;
 pub mod patterns;
 pub mod performance;
+pub mod retries;
+pub mod retries_lab;

@@ -67,7 +67,8 @@
 //! ```
 //!
 //! # A spare region
-//! Ranks: rank 1 serves only what rank 0 cannot take; until there is health, that is when rank 0 is evacuated. `r.rank(0)` for
+//! Ranks: rank 1 serves only what rank 0 cannot take; until there is health, that is when rank 0 is evacuated or full, and what is
+//! sent again. `r.rank(0)` for
 //! the region that serves, `r.rank(1)` for the one that stands by. Or a cluster for each home region, as the edge proxy has it:
 //! the *split* says where traffic should go, the ranks in each cluster where it goes when it cannot.
 //!
@@ -76,6 +77,99 @@
 //! brings it back if everybody forgets. It is an order beside the table, so a deploy or a rollback in the middle of the
 //! night does not undo it.
 //!
+//! # Requests that failed
+//! Where the backend can take a request twice, say so, and how often. What the protocol knows to be idempotent is sent again, at
+//! an endpoint that was not tried; a POST is not.
+//!
+//! ```
+//! # use contraflow::{Match, TableSpec};
+//! use contraflow::Retry;
+//! use std::time::Duration;
+//!
+//! # let spec = TableSpec::new()
+//! #     .cluster("shop", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80").endpoint("b", "10.0.0.2:80")));
+//! let table = spec.route("catalog", |r| {
+//!     let retry = Retry::default().per_try(Duration::from_millis(600));
+//!     r.when(Match::new().path_prefix("/catalog")).to("shop").deadline(Duration::from_secs(2)).retry(retry)
+//! });
+//! # table.build()?;
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
+//! `per_try` is for servers that never answer: without it the first takes the whole deadline. Half as much again as the 99th
+//! percentile is a good beginning; below that it turns slow answers into failures. Retries are for what passes. When
+//! a region is down they end with the cluster's budget, and [`evacuate`](crate::Traffic::evacuate) is the answer.
+//!
+//! # A POST with a key
+//! A server that keeps `Idempotency-Key`s does nothing twice, so its POSTs may be sent again. But whoever can send a header could
+//! claim one, so a key counts only where a rule of the table says whom it believes, by something that only friends have.
+//!
+//! ```
+//! # use contraflow::{Match, Retry, TableSpec};
+//! use contraflow::table::Claims;
+//!
+//! # let spec = TableSpec::new()
+//! #     .cluster("pay", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80").endpoint("b", "10.0.0.2:80")));
+//! let table = spec
+//!     .route("payments", |r| r.when(Match::new().path_prefix("/payments")).to("pay").retry(Retry::default()))
+//!     .trust(Match::new().host("pay.internal"), Claims::none().idempotency_key());
+//! # table.build()?;
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
+//! Without keys a POST may be sent again when it never left: [`Retry::retry_unsent`](crate::Retry::retry_unsent), with a
+//! [`Classified`](crate::protocol::Classified) that knows it of the client's errors. `examples/edge_proxy/edge/unsent.rs` has
+//! one for hyper-util's.
+//!
+//! # A slow tail
+//! Where one answer in twenty takes ten times as long, a second copy to another endpoint of the region is nearly always sooner. It
+//! is sent when an answer takes longer than 95 in 100 did lately, to at most 5% of the requests, and only for what may be sent twice.
+//!
+//! ```
+//! # use contraflow::TableSpec;
+//! use contraflow::Hedge;
+//!
+//! # let spec = TableSpec::new()
+//! #     .cluster("shop", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80").endpoint("b", "10.0.0.2:80")));
+//! let table = spec.route("search", |r| r.any().to("shop").hedge(Hedge::default()));
+//! # table.build()?;
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
+//! # Data that stays in its region
+//! A retry leaves its region when that seems to be in trouble. Where the data may not be asked for elsewhere, it stays, and fails:
+//!
+//! ```
+//! # use contraflow::{Retry, TableSpec};
+//! use contraflow::table::LeaveRegion;
+//!
+//! # let spec = TableSpec::new()
+//! #     .cluster("records", |c| c.region("eu-west", |r| r.endpoint("a", "10.1.0.1:80").endpoint("b", "10.1.0.2:80")));
+//! let table = spec.route("records", |r| r.any().to("records").retry(Retry::default().leave_region(LeaveRegion::Never)));
+//! # table.build()?;
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
+//! That is said of retries and hedges. To which region the first attempt goes say ranks, weights and limits: a cluster that
+//! holds only the one region cannot leave it at all.
+//!
+//! # Layers that do not multiply
+//! Three layers that make three attempts each make 27. Each copy says how many attempts came before it, in
+//! `contraflow-previous-attempts` (in gRPC `grpc-previous-rpc-attempts`), and a layer that believes its caller sends no retry
+//! again. From everybody else the header is taken away.
+//!
+//! ```
+//! # use contraflow::{Match, Retry, TableSpec};
+//! # use contraflow::table::Claims;
+//! # let spec = TableSpec::new()
+//! #     .cluster("stock", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80").endpoint("b", "10.0.0.2:80")));
+//! let table = spec
+//!     .route("all", |r| r.any().to("stock").retry(Retry::default()))
+//!     .trust(Match::new().host("stock.internal"), Claims::none().attempts());
+//! # table.build()?;
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
 //! # Several who change the table
 //! An admin port, a deploy and a discovery loop do not lose each other's changes: [`edit`](crate::Traffic::edit) reads,
 //! changes and publishes, and begins again if somebody else was first. Who has shown a table to a person before changing it
@@ -83,11 +177,12 @@
 //!
 //! # Counters, traces, logs
 //! An [`Observer`](crate::Observer) hears of each decision, attempt, outcome and event with the snapshot, so that names are at
-//! hand. `examples/edge_proxy/edge/counts.rs` counts attempts by route, cluster and region in forty lines; a decision is told
-//! of each candidate, also of one that a limit then refuses.
+//! hand. `examples/edge_proxy/edge/counts.rs` counts attempts by route, cluster and region, and what was sent again for which
+//! reason; a decision is told of each candidate, also of one that a limit then refuses.
 //!
 //! # Other layers
-//! Compression, authentication and a tracing span for the whole request go outside the stack. What belongs to one attempt,
+//! Compression, authentication and a tracing span for the whole request go outside the stack, and retries of other makes nowhere:
+//! they would know nothing of the budget. What belongs to one attempt,
 //! such as a span with the endpoint's name or a signature over its host, goes inside: around the client that the stack
 //! gets, or by [`map_attempt`](crate::layer::Stack::map_attempt), which is told the target.
 //!

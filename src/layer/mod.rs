@@ -1,13 +1,14 @@
 //! SHELL: the only code that knows tower, time or tasks. It carries decisions out.
 //!
 //! ```text
-//! R --route--> Routed<R> --limit--> Routed<R> --failover--> leaf --> your service
+//! R --route--> Routed<R> --limit--> Routed<R> --retry--> Attempt --failover--> leaf --> your service
 //! ```
 //!
 //! | stage | does | never does |
 //! |---|---|---|
 //! | [`route`](crate::Traffic::route) | pins one table, matches the route, draws the cluster, enforces the deadline to the head | look at health, wait |
 //! | [`limit`](crate::Traffic::limit) | admits or refuses at the route's limit, or waits in its queue | choose a target |
+//! | [`retry`](crate::Traffic::retry) | where the table says so, keeps a copy of the request, and sends that as another attempt when one failed or is slow, as far as deadline, budget and server allow | choose a target, read a body ahead |
 //! | [`failover`](crate::Traffic::failover) | picks region and endpoint, admits at their limits as part of the pick, drives the endpoint's service ready, then hands the request over; asks another endpoint when one cannot take it; records how it went | copy a request |
 //! | leaf | gives the service of an endpoint and directs the request to it: [`Origin`], [`PerEndpoint`], [`Passthrough`] | decide |
 //!
@@ -75,17 +76,16 @@
 //! One service, and no invented regions:
 //!
 //! ```
-//! use contraflow::{Facts, Plain, Traffic};
-//! use contraflow::Limit;
-//! use std::time::Duration;
+//! use contraflow::{Facts, Limit, Plain, Retry, Traffic};
 //! # use tower::{ServiceExt, service_fn};
-//! # #[derive(Clone)] struct Query;
+//! # #[derive(Clone)] struct Query { writes: bool }
 //! # let db = service_fn(|_: Query| async { Ok::<u32, std::io::Error>(7) });
 //!
-//! let traffic = Traffic::single("db", |route| route.deadline(Duration::from_secs(1)).limit(Limit::adaptive()))?;
-//! let db = traffic.layers(Plain::new(|_: &Query| Facts::path("query"))).passthrough(db);
+//! let traffic = Traffic::single("db", |r| r.limit(Limit::adaptive()).retry(Retry::default()))?;
+//! let protocol = Plain::new(|_: &Query| Facts::path("query")).idempotent(|query| !query.writes);
+//! let db = traffic.layers(protocol).passthrough(db);
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-//! # assert_eq!(runtime.block_on(db.oneshot(Query))?, 7);
+//! # assert_eq!(runtime.block_on(db.oneshot(Query { writes: false }))?, 7);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -103,6 +103,7 @@
 //! let api = ServiceBuilder::new()
 //!     .layer(traffic.route(Http))
 //!     .layer(traffic.limit())
+//!     .layer(traffic.retry())
 //!     .layer(traffic.failover())
 //!     .layer(Origin::new())
 //!     .service(client);
@@ -117,10 +118,23 @@
 //! cloned or shared as one likes, and an idle clone holds nothing. A service that is not `Clone` goes behind tower's
 //! `Buffer`. What was called and never polled counts as in flight until it is dropped.
 //!
+//! What stands outside `retry` sees a request once; what stands between it and `failover` sees each attempt, each through a
+//! clone of its own. Without the layer requests are sent once, whatever the table says.
+//!
 //! # Cancellation
 //! A future that is dropped gives back all it held. Dropped before the request was handed over, before its answer was ever
 //! polled for, or younger than the endpoint's 99th percentile (1 s until it has answered a hundred times), it says nothing
 //! of the endpoint; older, it is a timeout. Otherwise callers' own timeouts would hide a black hole.
+//!
+//! All attempts of a request are in its one future, so with it they all end. Between two attempts a request holds nothing but its
+//! place at the route's limit; dropped then, it gives back what it had taken of the budget for the next. The attempts that lose to
+//! a hedge are dropped before the answer is handed on, and are judged as any caller that left.
+//!
+//! # Errors
+//! An [`Error`](crate::Error) says whether the request was sent: [`Rejected`](crate::Rejected) never was. Of a request that was sent
+//! more than once it is what became of the last attempt that was really sent; that nobody could take another one changes
+//! nothing of that, and is told beside it: in [`Error::GaveUp`](crate::Error::GaveUp), and for an answer of the server in its
+//! extensions, as a [`GiveUp`](crate::GiveUp).
 //!
 //! # Runtime
 //! Deadlines need tokio's timers, once an answer is waited for: a future that has to wait outside a tokio runtime, or in one
@@ -144,7 +158,7 @@ pub use failover::{FailoverFuture, FailoverLayer, FailoverService};
 pub use held::Held;
 pub use leaf::{
     Dial, DialError, DialFuture, HostPolicy, Leaf, NotAPrefix, NotReady, Origin, OriginLeaf, Passthrough,
-    PassthroughLeaf, PerEndpoint, Target,
+    PassthroughLeaf, PeekTrailers, PeekTrailersFuture, PeekTrailersLayer, PeekedBody, PerEndpoint, Target,
 };
 pub use limit::{LimitFuture, LimitLayer, LimitService};
 pub use retry::{Attempts, Layered, LayeredFuture, RetryFuture, RetryLayer, RetryService, Straight};

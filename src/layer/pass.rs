@@ -9,21 +9,25 @@
 mod among;
 mod choosing;
 mod limits;
+mod marks;
+mod stem;
 
-pub(crate) use among::{Account, Among, End, Ledger, Spending, Stem};
+pub(crate) use among::{Account, Among, End, Ledger, Spending};
 pub(crate) use limits::{Turned, Unplaced};
+pub(crate) use stem::Stem;
 
 use super::held::Held;
 use crate::decide::{Decision, Digest};
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
-use crate::protocol::{Describe, Facts, Outcome, Verdict};
+use crate::protocol::{Describe, Outcome, Verdict};
 use crate::state::{Admission, EndpointState, RegionHandle};
 use crate::sync::Arc;
-use crate::table::{Class, Cluster, Policy, Signal};
+use crate::table::{Class, Cluster, Idempotency, Policy, Signal};
 use crate::time::{Clock, Instant, Sleep};
 use crate::traffic::{Pinned, Reader};
 use among::Aside;
+use marks::{Marks, believed, count};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -54,39 +58,6 @@ pub(crate) struct Pass {
     marks: Marks,
     /// The decision, if somebody wants to know it.
     record: Option<Box<Decision>>,
-}
-
-/// What is true of a pass: a set of bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Marks(u8);
-
-impl Marks {
-    /// The failover stage has to see to the deadline, and not the route layer.
-    const OWES_DEADLINE: Marks = Marks(1);
-    /// The decision is wanted beside the answer.
-    const SHOWS: Marks = Marks(2);
-    /// Somebody may make another attempt, and wants to know how this one ended.
-    const TRACKED: Marks = Marks(4);
-    /// The table believes the request that it may be sent twice.
-    const IS_KEYED: Marks = Marks(8);
-    /// The request is another layer's retry, and the table believes it.
-    const IS_RETRY: Marks = Marks(16);
-    /// The request says that it is a retry, and the table does not believe it.
-    const IS_UNTRUSTED: Marks = Marks(32);
-    /// Another attempt was answered first.
-    const SUPERSEDED: Marks = Marks(64);
-    /// Its route is hedged, by how long its answers take.
-    const IS_HEDGED: Marks = Marks(128);
-
-    #[inline]
-    fn has(self, mark: Marks) -> bool {
-        self.0 & mark.0 != 0
-    }
-
-    #[inline]
-    fn set(&mut self, mark: Marks, is_set: bool) {
-        self.0 = if is_set { self.0 | mark.0 } else { self.0 & !mark.0 };
-    }
 }
 
 /// An endpoint that was asked and may take the request later.
@@ -161,8 +132,17 @@ impl Pass {
         let given = facts.timeout().map_or(policy.deadline, |timeout| timeout.min(policy.deadline));
         let deadline = began.after(given);
         let mut marks = Marks::OWES_DEADLINE;
-        if policy.is_watched {
-            marks = believed(marks, &pin, facts);
+        if policy.may_retry {
+            let is_idempotent = match policy.retry.idempotency {
+                Idempotency::All => true,
+                Idempotency::None => false,
+                Idempotency::ByProtocol => protocol.is_idempotent(request),
+            };
+            if is_idempotent || policy.retry.retry_unsent || pin.table().trusts_anybody() {
+                marks = believed(is_idempotent, policy, &pin, facts);
+            }
+        }
+        if policy.is_counted {
             marks.set(Marks::IS_HEDGED, policy.hedge.is_some());
             count(&pin, policy, digest, began);
         }
@@ -278,6 +258,7 @@ impl Pass {
     pub(crate) fn send_now(&mut self) -> Result<(), Rejected> {
         self.begin_now()?;
         self.send();
+        self.begin_own_time();
         self.step = Step::Awaited;
         Ok(())
     }
@@ -302,6 +283,7 @@ impl Pass {
     pub(crate) fn wait(&mut self) {
         if self.step == Step::Sent {
             self.began = self.pin.now();
+            self.begin_own_time();
             self.step = Step::Awaited;
         }
     }
@@ -376,6 +358,8 @@ impl Pass {
                 self.succeed(took);
             }
             self.tell_outcome(outcome, now);
+        } else if self.marks.has(Marks::IS_HEDGED) || self.aside.is_some() {
+            self.is_open(took);
         }
         held
     }
@@ -454,28 +438,6 @@ impl Pass {
         }
         self.end();
         self.tell_outcome(outcome, now);
-    }
-}
-
-/// What the table believes of a request.
-#[inline(never)]
-fn believed(mut marks: Marks, pin: &Pinned, facts: &Facts<'_>) -> Marks {
-    let claims = pin.table().claims(facts);
-    marks.set(Marks::IS_KEYED, claims.idempotency_key && facts.has_idempotency_key());
-    marks.set(Marks::IS_RETRY, claims.attempts && facts.previous_attempts() > 0);
-    // Also what makes no sense to us: the server may read it otherwise.
-    marks.set(Marks::IS_UNTRUSTED, !claims.attempts && facts.claims_attempts());
-    marks
-}
-
-/// A request came: budgets that requests fund get their part.
-#[inline(never)]
-fn count(pin: &Pinned, policy: &Policy, digest: Digest, now: Instant) {
-    pin.cluster(digest.cluster).budget.request(pin.table().cluster_at(digest.cluster).retry_budget(), now);
-    if let Some(hedge) = &policy.hedge
-        && let Some(hedging) = pin.route_state(digest.route).and_then(|route| route.state.hedging())
-    {
-        hedging.request(hedge.max_extra);
     }
 }
 

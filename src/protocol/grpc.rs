@@ -1,14 +1,17 @@
 //! gRPC over HTTP/2: what counts is the status at the end of the stream.
 
 use super::body::ResponseBody;
-use super::facts::Facts;
-use super::http::{Http, by_status};
+use super::facts::{Facts, GRPC_PREVIOUS_ATTEMPTS, digits};
+use super::grpc_timeout::{self, GRPC_TIMEOUT};
+use super::http::{Http, by_status, retryable_by_status};
 use super::marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
 use super::outcome::{Outcome, Verdict};
+use super::retryable::Retryable;
 use crate::error::Rejected;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
+use std::time::Duration;
 
 /// gRPC, by `http::Request` and `http::Response`, as tonic and others have it.
 ///
@@ -22,8 +25,26 @@ use http_body::Body;
 /// | `CANCELLED` | [`Outcome::Ignore`] |
 /// | all else, such as `OK`, `NOT_FOUND`, `PERMISSION_DENIED` | [`Outcome::Success`] |
 ///
-/// These are the statuses that Envoy's outlier detection counts as 5xx. No call is idempotent by itself: gRPC's methods
-/// do not say.
+/// These are the statuses that Envoy's outlier detection counts as 5xx.
+///
+/// No call is idempotent by itself: gRPC's methods do not say. Whether another attempt may do better, if the table says that it
+/// may be made:
+///
+/// | answer | another attempt |
+/// |---|---|
+/// | `UNAVAILABLE` in the head | may: the one status that says *not now* |
+/// | `RESOURCE_EXHAUSTED` in the head, with `grpc-retry-pushback-ms` | may, after that: the quota will be there again |
+/// | `RESOURCE_EXHAUSTED` without it | not: a quota does not change by asking again |
+/// | any other status in the head | not: it is the answer, or would be the same again |
+/// | a failure with a pushback that is negative or cannot be read | never: the server wants no more (gRFC A6) |
+/// | no status, and an HTTP status other than 200 | as [`Http`] has it: a proxy sent it |
+/// | a head of 200 without status | not: the answer has begun; [`PeekTrailers`] looks whether it has |
+/// | an error of the client | may: nobody knows how far the call came |
+///
+/// A copy says how many attempts were made before it, in `grpc-previous-rpc-attempts`, and in `grpc-timeout`, where the
+/// request has one, what is left of the deadline. The caller's `grpc-timeout` shortens the route's deadline.
+///
+/// [`PeekTrailers`]: crate::layer::PeekTrailers
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grpc;
 
@@ -87,12 +108,42 @@ impl GrpcStatus {
             _ => Outcome::Success,
         }
     }
+
+    fn retryable(self, pushback: Result<Option<Duration>, NoMore>) -> Retryable {
+        match (self, pushback) {
+            (GrpcStatus::UNAVAILABLE, Ok(after)) | (GrpcStatus::RESOURCE_EXHAUSTED, Ok(after @ Some(_))) => {
+                Retryable::MaybeProcessed { after }
+            }
+            // Of the others nobody would make another attempt anyway: they are the answer.
+            (_, Err(NoMore)) if matches!(self.outcome(), Outcome::Failure | Outcome::Busy) => Retryable::Never,
+            _ => Retryable::No,
+        }
+    }
 }
+
+/// How long the server asks to wait; an error when it wants no other attempt, or says so twice.
+fn pushback(headers: &HeaderMap) -> Result<Option<Duration>, NoMore> {
+    let mut lines = headers.get_all(GRPC_RETRY_PUSHBACK).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Ok(None),
+        (Some(millis), None) => {
+            digits(millis.as_bytes()).map(|millis| Some(Duration::from_millis(millis))).ok_or(NoMore)
+        }
+        (Some(_), Some(_)) => Err(NoMore),
+    }
+}
+
+/// The server wants no other attempt.
+struct NoMore;
 
 impl<B> Describe<Request<B>> for Grpc {
     #[inline]
     fn facts<'r>(&self, request: &'r Request<B>) -> Result<Facts<'r>, Rejected> {
-        Facts::http(request)
+        let facts = Facts::http(request)?.counted_by_grpc();
+        Ok(match request.headers().get(&GRPC_TIMEOUT).and_then(grpc_timeout::read) {
+            Some(timeout) => facts.with_timeout(timeout),
+            None => facts,
+        })
     }
 }
 
@@ -113,8 +164,26 @@ impl<B: Body> Replay<Request<B>> for Grpc {
         Replay::<Request<B>>::is_whole(&Http, copy)
     }
 
+    fn claim(&self, copy: &mut Self::Sent) -> bool {
+        Replay::<Request<B>>::claim(&Http, copy)
+    }
+
     fn is_complete(&self, copy: &Self::Sent) -> bool {
         Replay::<Request<B>>::is_complete(&Http, copy)
+    }
+
+    fn unmark(&self, sent: &mut Self::Sent) {
+        sent.headers_mut().remove(&GRPC_PREVIOUS_ATTEMPTS);
+    }
+
+    fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {
+        let headers = sent.headers_mut();
+        headers.insert(&GRPC_PREVIOUS_ATTEMPTS, previous.into());
+        if let Some(left) = left
+            && headers.contains_key(&GRPC_TIMEOUT)
+        {
+            headers.insert(&GRPC_TIMEOUT, grpc_timeout::write(left));
+        }
     }
 }
 
@@ -131,6 +200,15 @@ impl<B: Body, E> Classify<Response<B>, E> for Grpc {
             return Verdict::Known(if outcome == Outcome::Success { Outcome::Failure } else { outcome });
         }
         if response.body().is_end_stream() { Verdict::Known(Outcome::Failure) } else { Verdict::AtEnd }
+    }
+
+    fn retryable(&self, answer: Result<&Response<B>, &E>) -> Retryable {
+        let Ok(response) = answer else { return Retryable::MaybeProcessed { after: None } };
+        match GrpcStatus::of(response.headers()) {
+            Some(status) => status.retryable(pushback(response.headers())),
+            None if response.status() == StatusCode::OK => Retryable::No,
+            None => retryable_by_status(response),
+        }
     }
 }
 
@@ -185,3 +263,6 @@ impl<B, G> Answer<Response<ResponseBody<B, G>>> for Grpc {
         response
     }
 }
+
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;

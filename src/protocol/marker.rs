@@ -59,6 +59,13 @@ pub trait Replay<R> {
         true
     }
 
+    /// The copy is sent now: whether it still can be, in full. Default: as [`is_whole`](Self::is_whole).
+    ///
+    /// From now on nobody who was sent before may take a body from it that all of them read.
+    fn claim(&self, copy: &mut Self::Sent) -> bool {
+        self.is_whole(copy)
+    }
+
     /// Whether a copy can be sent while the request that it is a copy of is still being sent. Default: yes.
     ///
     /// Not so while a streaming body is still being read.

@@ -15,6 +15,9 @@
 //! | [`Release`] | how an answer carries a guard to its end |
 //! | [`Answer`] | how a refusal of ours looks as an answer, for those who want no errors |
 //!
+//! [`Prioritized`] and [`Classified`] go around a marker, and around each other, where only your code knows how much a request
+//! matters, or which answers are worth another attempt.
+//!
 //! A marker for a service with types of its own, whose answers can tell that the server is in trouble:
 //!
 //! ```
@@ -59,8 +62,10 @@
 //! ```
 
 mod body;
+mod classified;
 mod facts;
 mod grpc;
+mod grpc_timeout;
 mod host;
 mod http;
 mod marker;
@@ -70,10 +75,12 @@ mod plain;
 mod prioritized;
 mod priority;
 mod replay;
+mod retry_after;
 mod retryable;
 
 pub use self::http::Http;
 pub use body::ResponseBody;
+pub use classified::{Classified, never_sent};
 pub use facts::Facts;
 pub use grpc::Grpc;
 pub use marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};

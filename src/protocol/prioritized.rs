@@ -83,8 +83,16 @@ impl<R, K: Replay<R>, F> Replay<R> for Prioritized<K, F> {
         self.protocol.is_whole(copy)
     }
 
+    fn claim(&self, copy: &mut Self::Sent) -> bool {
+        self.protocol.claim(copy)
+    }
+
     fn is_complete(&self, copy: &Self::Sent) -> bool {
         self.protocol.is_complete(copy)
+    }
+
+    fn unmark(&self, sent: &mut Self::Sent) {
+        self.protocol.unmark(sent);
     }
 
     fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {

@@ -81,6 +81,14 @@ impl<B: Body> ReplayBody<B> {
         }
     }
 
+    /// The same for a copy that is sent now: from now on no older one takes the body from it.
+    pub(super) fn claim(&self) -> bool {
+        match &self.form {
+            Form::Empty | Form::Own { .. } => self.is_whole(),
+            Form::Shared { reader } => reader.claim(),
+        }
+    }
+
     /// Whether all of it is in memory.
     pub(super) fn is_complete(&self) -> bool {
         match &self.form {

@@ -17,6 +17,7 @@ use super::matching::Match;
 use super::pattern::{HostPattern, PathPattern};
 use super::policy::{Pick, Picking, Policy};
 use super::predicate::{Conditions, Predicate};
+use super::retry::RetryBudget;
 use super::route::{Route, RouteRules, Source, StickyRule, Target, TargetDetails};
 use super::sequence::Sequence;
 use super::spec::{ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
@@ -117,6 +118,12 @@ impl Table {
             of_route: classes.partition(facts),
             of_region: self.cluster_at(cluster).partitions.partition(facts),
         }
+    }
+
+    /// Whether it believes anything of any request.
+    #[inline]
+    pub(crate) fn trusts_anybody(&self) -> bool {
+        !self.0.trusts.is_empty()
     }
 
     /// What is believed of a request; nothing, at once, in a table that trusts nobody.
@@ -340,12 +347,14 @@ fn compile_route(
         let cluster = clusters[target.cluster.as_str()];
         let limit = &spec.clusters[cluster as usize].limit;
         let has_partitions = limit.as_ref().is_some_and(|limit| !limit.partitions.is_empty());
+        let policy = policy(route, cluster, spec);
+        let is_funded = matches!(spec.clusters[cluster as usize].retry_budget, Some(RetryBudget::Finagle(_)));
         let policy = Policy {
             is_limited: route.limit.is_some(),
-            is_watched: prepared[cluster as usize].is_retried,
+            is_counted: is_funded || policy.hedge.is_some(),
             has_classes: !rules.classes.is_empty() || has_partitions,
             priority: route.priority,
-            ..policy(route, cluster, spec)
+            ..policy
         };
         let picking = prepared[cluster as usize].picking(policy.pick);
         let details = TargetDetails { cluster: checked(&target.cluster), policy, rules: rules.clone() };
@@ -373,7 +382,6 @@ fn compile_source(source: &KeySource) -> Source {
 /// What the routes to a cluster want of it, and its regions to have ready.
 #[derive(Default)]
 struct Prepared {
-    is_retried: bool,
     round_robin: bool,
     /// Distinct sizes; a route's target knows its place among them.
     maglev_sizes: Vec<Option<u32>>,
@@ -381,7 +389,6 @@ struct Prepared {
 
 impl Prepared {
     fn add(&mut self, policy: &Policy) {
-        self.is_retried |= policy.may_retry;
         match policy.pick {
             Pick::RoundRobin => self.round_robin = true,
             Pick::Maglev(maglev) if !self.maglev_sizes.contains(&maglev.size) => self.maglev_sizes.push(maglev.size),

@@ -215,8 +215,8 @@ pub(crate) struct Policy {
     pub(crate) is_limited: bool,
     /// Whether rules or partitions have to be asked what the request is.
     pub(crate) has_classes: bool,
-    /// Whether some route's requests to the cluster may be sent more than once: then all of them are counted.
-    pub(crate) is_watched: bool,
+    /// Whether requests are counted because they fund something: the cluster's budget, or the route's hedges.
+    pub(crate) is_counted: bool,
     /// Whether a request may be sent more than once, as a retry or as a hedge.
     pub(crate) may_retry: bool,
     /// Of the route's requests that no rule takes.
@@ -240,7 +240,7 @@ impl Policy {
             release: knobs.release.unwrap_or_default(),
             is_limited: false,
             has_classes: false,
-            is_watched: false,
+            is_counted: false,
             may_retry: retry.attempts > 1 || hedge.is_some(),
             priority: None,
             pick: knobs.pick.unwrap_or_default(),

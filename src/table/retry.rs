@@ -32,8 +32,8 @@ pub struct Retry {
     ///
     /// A second attempt saves nearly all that any would: where one in a hundred fails by chance, two fail once in ten thousand.
     pub attempts: u32,
-    /// How long one attempt may take until the head of its answer. Default: as long as the request. More than 0, and no longer
-    /// than the route's deadline.
+    /// How long one attempt may take until the head of its answer, from when it is sent. Default: as long as the request. More
+    /// than 0, and no longer than the route's deadline.
     ///
     /// The last attempt has all that is left. Without it a server that never answers takes the whole deadline, and nothing is
     /// left for another. Worked number: with a p99 of 400 ms and a deadline of 2 s, 600 ms.

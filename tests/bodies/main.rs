@@ -14,6 +14,7 @@ mod deadlines;
 mod frames;
 mod guards;
 mod outcomes;
+mod peeked;
 mod replay;
 mod stalled;
 

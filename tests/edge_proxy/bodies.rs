@@ -2,7 +2,7 @@
 
 use crate::edge::run::Edge;
 use crate::wire::Wire;
-use crate::{edge, edge_over_one};
+use crate::{edge, edge_over_one, edge_without_retries};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -191,7 +191,7 @@ async fn an_endpoint_that_closes_in_mid_body_is_seen_to_have_broken_off() {
 
 #[tokio::test]
 async fn an_endpoint_that_closes_before_it_answers_is_answered_for() {
-    let (edge, mut server) = edge_over_one().await;
+    let (edge, mut server) = edge_without_retries().await;
     let mut client = Wire::to(edge.proxy).await;
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     server.accept().await.head().await;

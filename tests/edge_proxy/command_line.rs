@@ -4,6 +4,8 @@ use crate::edge::options::{InFlight, Options, Upstream};
 use crate::edge::run::Edge;
 use crate::edge_with;
 use clap::Parser;
+use contraflow::{Hedge, Retry};
+use std::time::Duration;
 
 fn parse(arguments: &[&str]) -> Result<Options, String> {
     let all = ["edge_proxy"].iter().chain(arguments);
@@ -73,6 +75,50 @@ fn a_limit_that_cannot_be_is_refused_with_a_sentence() {
         let says = format!("error: invalid value '{limit}' for '--limit <none|adaptive|NUMBER>': {says}");
         assert_eq!(parse(&[&format!("--limit={limit}")]).expect_err("no limit"), says);
     }
+}
+
+#[test]
+fn retries_are_on_unless_they_are_switched_off() {
+    let retry = |arguments: &[&str]| parse(arguments).expect("retries").retry();
+    assert_eq!(retry(&[]), Retry::default().retry_unsent());
+    assert_eq!(retry(&["--retries", "8"]), Retry::default().attempts(8).retry_unsent());
+    let per_try = Retry::default().retry_unsent().per_try(Duration::from_millis(500));
+    assert_eq!(retry(&["--try-timeout", "500"]), per_try);
+    for off in [&["--retries", "1"][..], &["--no-retries"], &["--no-retries", "--try-timeout", "500"]] {
+        assert_eq!(retry(off), Retry::none());
+    }
+}
+
+#[test]
+fn nothing_is_hedged_unless_it_is_asked_for() {
+    let hedge = |arguments: &[&str]| parse(arguments).expect("hedges").hedge();
+    assert_eq!(hedge(&[]), Hedge::none());
+    assert_eq!(hedge(&["--hedge", "80"]), Hedge::after(Duration::from_millis(80)));
+}
+
+#[test]
+fn retries_that_cannot_be_are_refused_with_a_sentence() {
+    for (flag, value, says) in [
+        ("--retries <NUMBER>", "0", "0 is not in 1..=8"),
+        ("--retries <NUMBER>", "9", "9 is not in 1..=8"),
+        ("--retries <NUMBER>", "many", "invalid digit found in string"),
+        ("--try-timeout <MS>", "0", "0 is not in 1.."),
+        ("--try-timeout <MS>", "1s", "invalid digit found in string"),
+        ("--hedge <MS>", "0", "0 is not in 1.."),
+    ] {
+        let name = flag.split(' ').next().unwrap_or_default();
+        let said = parse(&[&format!("{name}={value}")]).expect_err("no such number");
+        let expected = format!("error: invalid value '{value}' for '{flag}': {says}");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    assert!(parse(&["--no-retries", "--retries", "3"]).is_err(), "which one?");
+}
+
+#[tokio::test]
+async fn an_attempt_may_not_take_longer_than_the_request() {
+    let options = parse(&["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--try-timeout", "60001"]);
+    let error = Edge::start(&options.expect("options")).await.expect_err("a request has 60 s");
+    assert!(error.contains("routes.all.retry.per_try: is 60.001s, above the deadline of 60s"), "{error}");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod keep_alive;
 mod life;
 mod limits;
 mod program;
+mod retries;
 mod shares;
 mod smuggling;
 mod upgrades;
@@ -51,6 +52,10 @@ async fn edge_with(upstreams: &[(&str, SocketAddr)], change: impl FnOnce(&mut Op
         admin: ([127, 0, 0, 1], 0).into(),
         upstreams: upstreams.iter().map(upstream).collect(),
         limit: InFlight::Unlimited,
+        retries: 3,
+        no_retries: false,
+        try_timeout: None,
+        hedge: None,
         http2_upstreams: false,
         allow_remote_admin: false,
         trust_forwarded: false,
@@ -83,9 +88,15 @@ async fn passed_on(request: &str) -> Head {
     server.accept().await.head().await
 }
 
+/// A proxy that sends nothing again, over one upstream that the test plays.
+async fn edge_without_retries() -> (Edge, Server) {
+    let server = Server::start().await;
+    (edge_with(&[("us-east", server.address)], |options| options.no_retries = true).await, server)
+}
+
 /// What the client gets of an answer: its head, and all the rest when the endpoint closes after it.
 async fn sent_back(answer: impl AsRef<[u8]>) -> (Head, String) {
-    let (edge, mut server) = edge_over_one().await;
+    let (edge, mut server) = edge_without_retries().await;
     let mut client = Wire::to(edge.proxy).await;
     client.send("GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n").await;
     let mut endpoint = server.accept().await;

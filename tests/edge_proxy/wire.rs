@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Nothing on this machine takes so long: whoever waits longer waits for what never comes.
 const FOREVER: Duration = Duration::from_secs(20);
@@ -30,6 +30,32 @@ impl Server {
     pub(crate) fn is_alone(&self) -> bool {
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         self.listener.poll_accept(&mut cx).is_pending()
+    }
+}
+
+/// A server that does not run: whoever connects is refused, and nobody else can have its address.
+pub(crate) struct Gone {
+    pub(crate) address: SocketAddr,
+    socket: TcpSocket,
+}
+
+impl Gone {
+    /// One that never ran.
+    pub(crate) fn new() -> Self {
+        Gone::at(([127, 0, 0, 1], 0).into())
+    }
+
+    /// One that ran here until now.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseaddr(true).expect("a socket");
+        socket.bind(address).expect("a free port");
+        Gone { address: socket.local_addr().expect("an address"), socket }
+    }
+
+    /// Runs from now on.
+    pub(crate) fn start(self) -> Server {
+        Server { address: self.address, listener: self.socket.listen(1024).expect("nobody else listens") }
     }
 }
 
@@ -106,12 +132,19 @@ impl Wire {
 
     /// The next head, up to and without its empty line.
     pub(crate) async fn head(&mut self) -> Head {
+        let head = self.head_or_end().await;
+        head.unwrap_or_else(|| panic!("the connection ended in a head: {:?}", String::from_utf8_lossy(&self.came)))
+    }
+
+    /// The next head, or none if the connection ends before it.
+    pub(crate) async fn head_or_end(&mut self) -> Option<Head> {
         let end = loop {
             if let Some(end) = self.came.windows(4).position(|four| four == b"\r\n\r\n") {
                 break end;
             }
-            let more = self.more().await;
-            assert!(more, "the connection ended in the middle of a head: {:?}", String::from_utf8_lossy(&self.came));
+            if !self.more().await {
+                return None;
+            }
         };
         // One byte, one character: values may be no text in any other reading.
         let head: String = self.came.drain(..end + 4).map(char::from).collect();
@@ -121,7 +154,7 @@ impl Wire {
             let (name, value) = line.split_once(':').expect("a field with a colon");
             (name.to_ascii_lowercase(), value.trim().to_owned())
         };
-        Head { line, fields: lines.map(field).collect() }
+        Some(Head { line, fields: lines.map(field).collect() })
     }
 
     /// So many bytes of text.

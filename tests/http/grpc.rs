@@ -2,8 +2,11 @@
 
 use super::origin::http2_client;
 use super::*;
-use contraflow::layer::Stack;
+use contraflow::Retry;
+use contraflow::layer::{PeekTrailers, Stack};
+use contraflow::table::{Backoff, Idempotency};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A message as gRPC frames it: not compressed, its length, itself.
 fn framed(message: &str) -> Bytes {
@@ -285,4 +288,70 @@ async fn a_channel_that_cannot_connect_is_an_error_and_a_failure_unless_it_is_to
     let error = stack.oneshot(call("greet.Greeter/Ok")).await.unwrap_err();
     assert!(error.is_connect(), "{error:?}");
     assert_eq!(counts(&broken, "a"), [0, 0, 1]);
+}
+
+/// A server that is unavailable so many times, which it says in trailers, and then answers; and what each request said.
+async fn warming_up(failures: usize) -> (Server, UnboundedReceiver<HeaderMap>) {
+    let (sender, seen) = unbounded_channel();
+    let left = Arc::new(AtomicUsize::new(failures));
+    let server = serve(Version::HTTP_2, move |request| {
+        sender.send(request.headers().clone()).expect("the test waits for it");
+        let fails = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        ready(if fails { with_trailers(0, "14") } else { with_trailers(1, "0") })
+    })
+    .await;
+    (server, seen)
+}
+
+fn idempotent() -> Retry {
+    Retry::default().idempotency(Idempotency::All).backoff(Backoff::from(Duration::ZERO))
+}
+
+fn empty_call(timeout: &'static str) -> Request<Body> {
+    let mut request = call("greet.Greeter/Warm").map(|_| empty());
+    request.headers_mut().insert("grpc-timeout", HeaderValue::from_static(timeout));
+    request
+}
+
+/// I-51, and what a head alone does not tell.
+#[tokio::test]
+async fn a_call_that_fails_without_a_message_is_made_again_if_its_first_frame_is_looked_at() {
+    let (server, mut seen) = warming_up(1).await;
+    let spec = || shop(&[("us", &[("a", &server.address.to_string())])]).retry(idempotent());
+    let looking = traffic(spec()).layers(Grpc).per_endpoint(|endpoint| PeekTrailers::new(channel_to(endpoint)));
+    let answer = looking.oneshot(empty_call("2S")).await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(!answer.headers().contains_key("grpc-status"));
+    let all = answer.into_body().collect().await.expect("a whole answer");
+    assert_eq!(all.trailers().expect("trailers")["grpc-status"], "0");
+    assert_eq!(all.to_bytes(), framed("good day"));
+
+    let [first, second] = [next(&mut seen).await, next(&mut seen).await];
+    assert!(!first.contains_key("grpc-previous-rpc-attempts"));
+    assert_eq!(first["grpc-timeout"], "2S");
+    assert_eq!(second["grpc-previous-rpc-attempts"], "1");
+    let left = second["grpc-timeout"].to_str().expect("text");
+    let micros: u64 = left.strip_suffix('u').expect("microseconds are the finest that fit").parse().expect("digits");
+    assert!(micros < 2_000_000, "{micros}");
+
+    // Without looking the answer has begun with its head.
+    let (server, mut seen) = warming_up(1).await;
+    let blind = traffic(shop(&[("us", &[("a", &server.address.to_string())])]).retry(idempotent()));
+    let blind = blind.layers(Grpc).per_endpoint(channel_to);
+    let answer = blind.oneshot(empty_call("2S")).await.expect("an answer");
+    let all = answer.into_body().collect().await.expect("a whole answer");
+    assert_eq!(all.trailers().expect("trailers")["grpc-status"], "14");
+    next(&mut seen).await;
+    assert!(seen.try_recv().is_err(), "nobody asked again");
+}
+
+/// Whoever gave the call 50 ms has left after that, whatever the route allows.
+#[tokio::test]
+async fn the_callers_deadline_shortens_the_routes() {
+    let server = greeter().await;
+    let stack = to_one(&server.address.to_string()).layers(Grpc).per_endpoint(channel_to);
+    let mut request = call("greet.Greeter/Silent");
+    request.headers_mut().insert("grpc-timeout", HeaderValue::from_static("50m"));
+    let error = stack.oneshot(request).await.expect_err("nobody answers");
+    assert!(error.to_string().contains("50ms"), "{error}");
 }

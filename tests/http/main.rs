@@ -6,6 +6,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "items of streams are results")]
 #![allow(clippy::wildcard_imports, reason = "the parts share what they are written in terms of")]
 
+mod again;
 mod beside;
 mod client;
 mod dial;

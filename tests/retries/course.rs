@@ -18,7 +18,7 @@ fn a_failure_is_sent_to_another_endpoint_of_its_region() {
 
             // The same once more, with trouble where it goes first.
             let mut world = World::new(shape, seed, retrying);
-            world.of(&first).once(Step::Answer(Reply::Down(None)));
+            world.at(&first).once(Step::Answer(Reply::Down(None)));
             let mut called = world.call(letter(1));
             assert_eq!(world.finish(&mut called), Ok(Reply::Fine));
             let names = world.names();

@@ -4,8 +4,8 @@ use super::{Bar, GOODPUT, REFUSED_AT_0_7, REFUSED_AT_FIRST, Rows};
 use crate::algorithms::Algorithm;
 use crate::lab::run;
 use crate::measured::{Measured, SLICE};
-use crate::server::Health;
 use crate::setting::{Conditions, Setting};
+use crate::shared::server::Health;
 use std::time::Duration;
 
 type Change = fn(&mut Conditions);

@@ -8,18 +8,10 @@ mod many;
 mod steady;
 
 use crate::algorithms::Algorithm;
+use crate::shared::figures;
+pub(crate) use crate::shared::figures::{Bar, MANY, Rows};
 
-/// One experiment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Experiment {
-    pub(crate) name: &'static str,
-    pub(crate) about: &'static str,
-    /// At most so many seeds: what takes long has few.
-    pub(crate) seeds: u64,
-    pub(crate) run: fn(Algorithm, u64) -> Rows,
-}
-
-const MANY: u64 = u64::MAX;
+type Experiment = figures::Experiment<Algorithm>;
 
 /// All of them.
 pub(crate) const ALL: [Experiment; 15] = [
@@ -44,17 +36,6 @@ const fn experiment(name: &'static str, about: &'static str, run: fn(Algorithm, 
     Experiment { name, about, seeds: MANY, run }
 }
 
-/// What is asked of a figure.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Bar {
-    /// At least so much to pass; the best there is.
-    AtLeast(f64, f64),
-    /// At most so much to pass; the best there is.
-    AtMost(f64, f64),
-    /// Nothing. It helps to read the others; more is worse.
-    Note,
-}
-
 /// Of the capacity, in percent.
 const GOODPUT: Bar = Bar::AtLeast(95.0, 98.0);
 /// Of admitted requests, in units of the idle backend's.
@@ -66,21 +47,3 @@ const REFUSED_AT_0_7: Bar = Bar::AtMost(1.0, 0.2);
 /// Of requests in the first seconds after something changed that is no overload, in percent.
 const REFUSED_AT_FIRST: Bar = Bar::AtMost(5.0, 1.0);
 const NEVER: Bar = Bar::AtMost(0.0, 0.0);
-
-/// The figures of one run or several, in the order of the table's rows.
-#[derive(Debug, Default)]
-pub(crate) struct Rows(pub(crate) Vec<Row>);
-
-/// A figure.
-#[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) name: String,
-    pub(crate) bar: Bar,
-    pub(crate) value: f64,
-}
-
-impl Rows {
-    fn add(&mut self, name: impl Into<String>, bar: Bar, value: f64) {
-        self.0.push(Row { name: name.into(), bar, value });
-    }
-}

@@ -5,8 +5,8 @@ use crate::algorithms::Algorithm;
 use crate::lab::run;
 use crate::measured::Window;
 use crate::mmck::erlang_b;
-use crate::server::Law;
 use crate::setting::Setting;
+use crate::shared::server::Law;
 use std::sync::OnceLock;
 use std::time::Duration;
 

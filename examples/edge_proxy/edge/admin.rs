@@ -38,7 +38,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const HELP: &str = "\
 GET /status
-    the table in force, its generation, the limits, and the decisions so far by route, cluster and region
+    the table in force, its generation, the limits, the decisions so far by route, cluster and region, and the attempts:
+    how many were sent as first, second and so on; why others were made; why not, where they might have been
 PUT /split/ROUTE
     {\"CLUSTER\": WEIGHT, ...} as the route's split, with content-type: application/json
 PUT /slow/REGION?ms=100

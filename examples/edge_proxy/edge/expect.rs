@@ -7,7 +7,7 @@
 use super::forwarded::drop_claims;
 use super::hop_by_hop;
 use bytes::Bytes;
-use http::header::TRANSFER_ENCODING;
+use http::header::{HeaderName, TRANSFER_ENCODING};
 use http::{Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -18,6 +18,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
+
+/// How many attempts came before; of headers the stack takes care.
+const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("contraflow-previous-attempts");
 
 const AT_MOST: Duration = Duration::from_secs(1);
 
@@ -64,6 +67,7 @@ fn of_this_request(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
             trailers.remove(TRANSFER_ENCODING);
+            trailers.remove(PREVIOUS_ATTEMPTS);
             _ = hop_by_hop::take(&mut trailers);
             drop_claims(&mut trailers);
             Frame::trailers(trailers)

@@ -17,4 +17,5 @@ mod status;
 pub(crate) mod table;
 pub(crate) mod target;
 mod tunnel;
+mod unsent;
 pub(crate) mod upstreams;

@@ -1,16 +1,19 @@
 //! The command line.
 
 use clap::Parser;
-use contraflow::Limit;
+use clap::value_parser;
+use contraflow::{Hedge, Limit, Retry};
 use http::uri::{Authority, Scheme, Uri};
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A reverse proxy over regional upstreams, with an admin port to shift traffic between them.
 ///
 /// Without --upstream it starts three upstreams of its own on free loopback ports, to play with.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "edge_proxy")]
+#[expect(clippy::struct_excessive_bools, reason = "a command line has flags")]
 pub(crate) struct Options {
     /// Where clients connect: HTTP/1.1, and HTTP/2 with prior knowledge.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
@@ -32,6 +35,31 @@ pub(crate) struct Options {
     #[arg(long, value_name = "none|adaptive|NUMBER", default_value = "none")]
     pub(crate) limit: InFlight,
 
+    /// How many attempts a request may have in all: 1 for no retries.
+    ///
+    /// What is idempotent is sent again when it failed, and any other request only when it provably never left; both only while
+    /// the body can be repeated, which is so up to 64 KiB. What each cluster may spend on that grows with its successes, by one
+    /// for ten.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = value_parser!(u32).range(1..=i64::from(Retry::MAX_ATTEMPTS)))]
+    pub(crate) retries: u32,
+
+    /// Send no request again: as --retries 1.
+    #[arg(long, conflicts_with = "retries")]
+    pub(crate) no_retries: bool,
+
+    /// How many milliseconds an attempt may take until the head of its answer, the last one excepted.
+    ///
+    /// Without it an upstream that never answers takes all the time that there is for the request, and nothing is left for
+    /// another.
+    #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) try_timeout: Option<u64>,
+
+    /// Send a second copy of an idempotent request that is not answered within so many milliseconds, for at most 5 in 100.
+    ///
+    /// To another upstream of the region, if there is one: not where each region has one alone.
+    #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) hedge: Option<u64>,
+
     /// Speak HTTP/2 with prior knowledge to all upstreams: for gRPC. They see their own address as the host.
     #[arg(long)]
     pub(crate) http2_upstreams: bool,
@@ -43,6 +71,26 @@ pub(crate) struct Options {
     /// Believe what clients say in Forwarded and X-Forwarded-*: only behind a proxy that sets them itself.
     #[arg(long)]
     pub(crate) trust_forwarded: bool,
+}
+
+impl Options {
+    /// How requests are sent again. `retry_unsent`, since a connection that was refused is the plainest failure there is, and the
+    /// copy that it costs is small beside a proxy's work.
+    pub(crate) fn retry(&self) -> Retry {
+        if self.no_retries || self.retries == 1 {
+            return Retry::none();
+        }
+        let retry = Retry::default().attempts(self.retries).retry_unsent();
+        match self.try_timeout {
+            Some(milliseconds) => retry.per_try(Duration::from_millis(milliseconds)),
+            None => retry,
+        }
+    }
+
+    /// When a second copy is sent. Never unless it is asked for: how long is too long only the upstreams' owner knows.
+    pub(crate) fn hedge(&self) -> Hedge {
+        self.hedge.map_or(Hedge::none(), |milliseconds| Hedge::after(Duration::from_millis(milliseconds)))
+    }
 }
 
 /// How many requests a region may have in flight.

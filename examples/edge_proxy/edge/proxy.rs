@@ -9,9 +9,10 @@ use super::life::Life;
 use super::options::Options;
 use super::request::prepare;
 use super::tunnel;
-use contraflow::layer::{Held, HostPolicy, HttpStack, Origin};
+use super::unsent::{OverClient, over_client};
+use contraflow::Traffic;
+use contraflow::layer::{self, Answering, Held, HostPolicy, Origin, OriginLeaf};
 use contraflow::protocol::{Refusal, ReplayBody, ResponseBody};
-use contraflow::{Http, Traffic};
 use http::header::{HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
@@ -38,7 +39,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// An endpoint that says nothing for so long is asked whether it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-type Stack = HttpStack<Client<HttpConnector, ReplayBody<RequestBody>>>;
+type Leaf = OriginLeaf<Client<HttpConnector, ReplayBody<RequestBody>>>;
+
+type Stack = Answering<layer::Stack<OverClient, Leaf>, OverClient>;
 
 /// The proxy.
 #[derive(Clone, Debug)]
@@ -73,8 +76,11 @@ impl Proxy {
             life: life.clone(),
         };
         Proxy {
-            // What routes is this line, and the one in `answer` that uses it.
-            stack: traffic.layers(Http).origin(Origin::new().host(host), client(options.http2_upstreams)).answering(),
+            // What routes and retries is this line, and the one in `answer` that uses it.
+            stack: traffic
+                .layers(over_client())
+                .origin(Origin::new().host(host), client(options.http2_upstreams))
+                .answering(),
             common: Arc::new(common),
         }
     }

@@ -54,7 +54,7 @@ impl Edge {
             Some((_, weight)) if is_demo => *weight,
             _ => 1,
         };
-        let traffic = Traffic::new(table(&upstreams, weight, options.limit).map_err(|error| error.to_string())?);
+        let traffic = Traffic::new(table(&upstreams, weight, options).map_err(|error| error.to_string())?);
         let counts = Arc::new(Counts::default());
         traffic.observe(counts.clone());
 

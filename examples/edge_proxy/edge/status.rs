@@ -8,7 +8,7 @@ use contraflow::traffic::{ClusterStatus, EndpointStatus, RegionStatus};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// The table in force with what is known of its endpoints, and the decisions so far. Names are keys.
+/// The table in force with what is known of its endpoints, the decisions so far, and what was sent again. Names are keys.
 pub(crate) fn status(traffic: &Traffic, counts: &Counts) -> Value {
     let (table, status) = loop {
         let (snapshot, status) = (traffic.snapshot(), traffic.status());
@@ -24,6 +24,7 @@ pub(crate) fn status(traffic: &Traffic, counts: &Counts) -> Value {
         },
         "decisions": counts.decisions(),
         "rejections": counts.rejections(),
+        "attempts": counts.attempts(),
     })
 }
 
@@ -36,7 +37,11 @@ fn routes(table: &Table) -> Value {
 }
 
 fn of_cluster(cluster: &ClusterStatus) -> Value {
-    json!({ "regions": keyed(&cluster.regions, |region| (region.name.as_str(), of_region(region))) })
+    let budget = &cluster.retry_budget;
+    json!({
+        "retry_budget": { "tokens": budget.tokens, "capacity": budget.capacity, "under_way": budget.under_way },
+        "regions": keyed(&cluster.regions, |region| (region.name.as_str(), of_region(region))),
+    })
 }
 
 fn of_region(region: &RegionStatus) -> Value {
@@ -46,6 +51,7 @@ fn of_region(region: &RegionStatus) -> Value {
         "readmitted_in_seconds": region.readmitted_in.map(|left| left.as_secs_f64()),
         "in_flight": region.in_flight,
         "limit": region.limit.as_ref().map(of_limit),
+        "retry_share": region.retry_share,
         "endpoints": keyed(&region.endpoints, |endpoint| (endpoint.name.as_str(), of_endpoint(endpoint))),
     })
 }

@@ -1,6 +1,6 @@
 //! From the command line to a table.
 
-use super::options::{InFlight, Upstream};
+use super::options::{Options, Upstream};
 use contraflow::error::TableError;
 use contraflow::{Table, TableSpec};
 use std::time::Duration;
@@ -18,12 +18,12 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) fn table(
     upstreams: &[Upstream],
     weights: impl Fn(&str) -> u32,
-    limit: InFlight,
+    options: &Options,
 ) -> Result<Table, TableError> {
     let regions = regions(upstreams);
     let clusters = regions.iter().fold(TableSpec::new().deadline(DEADLINE), |spec, own| {
         spec.cluster(*own, |cluster| {
-            let cluster = match limit.limit() {
+            let cluster = match options.limit.limit() {
                 Some(limit) => cluster.limit(limit),
                 None => cluster,
             };
@@ -38,7 +38,8 @@ pub(crate) fn table(
             })
         })
     });
-    clusters.route(ROUTE, |route| route.any().split(regions.iter().map(|region| (*region, weights(region))))).build()
+    let split = regions.iter().map(|region| (*region, weights(region)));
+    clusters.route(ROUTE, |route| route.any().split(split).retry(options.retry()).hedge(options.hedge())).build()
 }
 
 /// The regions, each once, in the order in which they were named.

@@ -1,9 +1,9 @@
+use super::asking::Asking;
 use crate::decide::Decision;
-use crate::error::{Error, Reason, Rejected, TimedOut};
+use crate::error::{Error, GiveUp, Rejected, TimedOut};
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, NotReady, Target};
 use crate::layer::pass::{Account, End, Pass, Turned, Unplaced};
-use crate::layer::queued::Queued;
 use crate::layer::retry::{More, Straight};
 use crate::protocol::{Classify, Outcome, Release, Retryable, Verdict};
 use crate::time::Sleep;
@@ -49,27 +49,6 @@ pin_project! {
         Over,
     }
 }
-
-/// A request that is still ours.
-struct Asking<Q, L> {
-    request: Q,
-    leaf: L,
-    wait: Option<Wait>,
-}
-
-/// Nobody could take the request at once.
-#[derive(Default)]
-struct Wait {
-    /// It stands in a limit's queue.
-    queued: Option<Box<Queued>>,
-    /// Whether all were asked, and the request waits for the endpoint where the pass stands.
-    settled: bool,
-    /// How many services failed their readiness check.
-    broken: u32,
-}
-
-/// Services that may fail their readiness check before the request fails with the last one's error.
-const MAX_BROKEN: u32 = 3;
 
 impl<K, Q, L> fmt::Debug for FailoverFuture<K, Q, L>
 where
@@ -134,7 +113,7 @@ where
     /// The request is ours until an endpoint can take it.
     #[inline]
     fn asking(protocol: K, pass: Pass, request: Q, leaf: L) -> Self {
-        let asking = Some(Asking { request, leaf, wait: None });
+        let asking = Some(Asking::new(request, leaf));
         let account = Account::default();
         FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol, account, more: None }
     }
@@ -142,8 +121,7 @@ where
     /// A limit has to let it in first.
     #[cold]
     fn waiting(protocol: K, pass: Pass, request: Q, leaf: L, turned: Turned) -> Self {
-        let wait = Some(Wait { queued: Some(Box::new(Queued::new(turned))), ..Wait::default() });
-        let asking = Some(Asking { request, leaf, wait });
+        let asking = Some(Asking::queued(request, leaf, turned));
         let account = Account::default();
         FailoverFuture { state: State::Asking { asking }, pass: Some(pass), timer: None, protocol, account, more: None }
     }
@@ -179,10 +157,9 @@ where
         }
     }
 
-    /// The same with what it takes to send the request again.
-    pub(crate) fn with_more(mut self, more: Option<Box<More<K, Q, Straight<L>>>>) -> Self {
+    /// Other attempts may follow, by what it takes to make them.
+    pub(crate) fn may_follow(&mut self, more: Option<Box<More<K, Q, Straight<L>>>>) {
         self.more = more;
-        self
     }
 
     /// How it went, so far.
@@ -225,6 +202,8 @@ where
                         return Poll::Ready(Err(error));
                     }
                     let Some(Asking { request, mut leaf, .. }) = asking.take() else { unpolled() };
+                    // An attempt may have less time from now on than it had to wait.
+                    *me.timer = None;
                     let future = leaf.call(request, &Target::of(pass));
                     me.state.set(State::Calling { future });
                 }
@@ -234,11 +213,14 @@ where
                     if let Poll::Ready(answer) = future.poll(cx) {
                         let verdict = me.protocol.classify(answer.as_ref());
                         let mut goes_on = answer.as_ref().is_ok_and(|answer| me.protocol.goes_on(answer));
-                        if pass.is_tracked() || verdict == Verdict::Known(Outcome::Failure) {
+                        let mut gave_up = None;
+                        let is_success = matches!(verdict, Verdict::Known(Outcome::Success) | Verdict::AtEnd);
+                        if pass.is_tracked() || !is_success {
                             let retryable = me.protocol.retryable(answer.as_ref());
-                            *me.account = judged(pass, verdict, retryable);
-                            // Somebody else may answer: then nobody reads this one's rest.
-                            goes_on &= !(pass.is_tracked() && retryable != Retryable::No);
+                            *me.account = judged(pass, retryable);
+                            // Another may answer in its place: then nobody reads this one's rest.
+                            goes_on &= !pass.may_be_followed(retryable);
+                            gave_up = pass.gives_up(retryable);
                         }
                         let held = if goes_on { Some(pass.hold(verdict)) } else { None };
                         if !goes_on {
@@ -246,13 +228,18 @@ where
                         }
                         let shown = pass.shown();
                         *me.pass = None;
-                        return Poll::Ready(deliver(me.protocol, answer, held, shown));
+                        let delivered = deliver(me.protocol, answer, held, shown);
+                        return Poll::Ready(match gave_up {
+                            None => delivered,
+                            Some(why) => give_up(me.protocol, delivered, why),
+                        });
                     }
                     pass.wait();
                     if !pass.is_timed_out(me.timer, cx) {
                         return Poll::Pending;
                     }
                     let timed_out = TimedOut::new(pass.given());
+                    pass.fail();
                     *me.account = pass.ended(End::Unanswered);
                     me.state.set(State::Over);
                     *me.pass = None;
@@ -292,11 +279,27 @@ where
 
 /// What a head says that is not simply a success, to whom it concerns.
 #[cold]
-fn judged(pass: &Pass, verdict: Verdict, retryable: Retryable) -> Account {
-    if verdict == Verdict::Known(Outcome::Failure) && retryable != Retryable::No {
+fn judged(pass: &mut Pass, retryable: Retryable) -> Account {
+    if retryable != Retryable::No {
         pass.fail();
     }
     pass.ended(End::Answered(retryable))
+}
+
+/// Says beside a failure why there was no other attempt.
+#[cold]
+fn give_up<K: Release<T>, T, E>(
+    protocol: &K,
+    answer: Result<K::Held<Held>, Error<E>>,
+    why: GiveUp,
+) -> Result<K::Held<Held>, Error<E>> {
+    match answer {
+        Ok(mut answer) => {
+            protocol.attach(&mut answer, why);
+            Ok(answer)
+        }
+        Err(error) => Err(error.giving_up(why)),
+    }
 }
 
 #[cold]
@@ -331,183 +334,4 @@ fn show<K: Release<T>, T>(protocol: &K, answer: T, held: Option<Held>, decision:
     };
     protocol.attach(&mut answer, decision);
     answer
-}
-
-impl<Q, L: Leaf<Q>> Asking<Q, L> {
-    /// Ready when the endpoint where the pass stands can take the request.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "nearly always the first endpoint is ready at once")]
-    fn poll_taker(
-        &mut self,
-        pass: &mut Pass,
-        timer: &mut Option<Sleep>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error<L::Error>>> {
-        loop {
-            if !pass.is_placed() {
-                ready!(self.poll_place(pass, timer, cx))?;
-            }
-            let said = (!pass.is_vetoed()).then(|| self.leaf.poll_ready(&Target::of(pass), cx));
-            match said {
-                Some(Poll::Ready(Ok(()))) if self.wait.is_none() => return Poll::Ready(Ok(())),
-                said => match self.ask_others(said, pass, timer, cx) {
-                    // A limit turned it away, and it waits there.
-                    Poll::Ready(Ok(())) if !pass.is_placed() => {}
-                    asked => return asked,
-                },
-            }
-        }
-    }
-
-    /// Ready when limits have let the request in somewhere.
-    #[cold]
-    fn poll_place(
-        &mut self,
-        pass: &mut Pass,
-        timer: &mut Option<Sleep>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error<L::Error>>> {
-        let wait = self.wait.get_or_insert_default();
-        while !pass.is_placed() {
-            if let Some(queued) = &mut wait.queued {
-                match queued.poll(pass, cx) {
-                    Poll::Ready(waited) => waited?,
-                    Poll::Pending => return poll_deadline(pass, timer, cx),
-                }
-                wait.queued = None;
-                continue;
-            }
-            let chosen = pass.choose_anew();
-            pass.release_kept();
-            match chosen {
-                Ok(()) => {}
-                Err(Unplaced::Rejected(rejected)) => return Poll::Ready(Err(Error::Rejected(rejected))),
-                Err(Unplaced::Waits(turned)) => wait.queued = Some(Box::new(Queued::new(turned))),
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Asks endpoints until one can take the request or all candidates were asked; then waits for the first that may.
-    ///
-    /// `said` is what the endpoint said where the pass stands; none when the pass had to leave it. Ready without a place when
-    /// it has to wait at a limit first.
-    #[cold]
-    fn ask_others(
-        &mut self,
-        said: Option<Said<L::Error>>,
-        pass: &mut Pass,
-        timer: &mut Option<Sleep>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error<L::Error>>> {
-        let asked = self.ask_one_by_one(said, pass, timer, cx);
-        pass.release_kept();
-        asked
-    }
-
-    fn ask_one_by_one(
-        &mut self,
-        mut said: Option<Said<L::Error>>,
-        pass: &mut Pass,
-        timer: &mut Option<Sleep>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error<L::Error>>> {
-        let wait = self.wait.get_or_insert_default();
-        // It keeps its turn where it waits.
-        if wait.settled && matches!(said, Some(Poll::Pending)) {
-            return poll_deadline(pass, timer, cx);
-        }
-        wait.settled = false;
-        pass.choose_by_now();
-        let (mut passed, mut turned) = (pass.asked_nobody(), None);
-        let mut may_take = None;
-        let mut why = None;
-        loop {
-            let is_placed = said.is_some();
-            match said {
-                None => {}
-                Some(Poll::Ready(Ok(()))) => {
-                    pass.count_turned(turned.as_ref());
-                    return Poll::Ready(Ok(()));
-                }
-                // What is sent in addition waits for nobody.
-                Some(Poll::Pending) if pass.hurries() => why = Some(Rejected::new(Reason::NoEndpoint).into()),
-                Some(Poll::Pending) => {
-                    if L::SHARED {
-                        pass.count_turned(turned.as_ref());
-                        return poll_deadline(pass, timer, cx);
-                    }
-                    may_take.get_or_insert_with(|| pass.standing());
-                }
-                Some(Poll::Ready(Err(NotReady::Broken(error)))) => {
-                    wait.broken += 1;
-                    if !L::SHARED {
-                        pass.blame();
-                    }
-                    if L::SHARED || wait.broken == MAX_BROKEN {
-                        pass.count_turned(turned.as_ref());
-                        return Poll::Ready(Err(Error::Inner(error)));
-                    }
-                    why = Some(Error::Inner(error));
-                }
-                Some(Poll::Ready(Err(NotReady::Refused(reason)))) => why = Some(Rejected::new(reason).into()),
-            }
-            if is_placed && !pass.pass_on(&mut passed, may_take.as_ref()) {
-                break;
-            }
-            if let Err(reason) = pass.choose(&mut passed, &mut turned) {
-                why.get_or_insert(Error::Rejected(Rejected::new(reason)));
-                break;
-            }
-            said = Some(self.leaf.poll_ready(&Target::of(pass), cx));
-        }
-        let Some(standing) = may_take else {
-            match pass.turned_away(turned) {
-                None => {}
-                Some(Unplaced::Rejected(rejected)) => return Poll::Ready(Err(Error::Rejected(rejected))),
-                Some(Unplaced::Waits(turned)) => {
-                    wait.queued = Some(Box::new(Queued::new(turned)));
-                    return Poll::Ready(Ok(()));
-                }
-            }
-            let error = why.unwrap_or(Error::Rejected(Rejected::new(Reason::NoEndpoint)));
-            if let Error::Rejected(rejected) = &error {
-                pass.tell_rejected(rejected);
-            }
-            return Poll::Ready(Err(error));
-        };
-        pass.count_turned(turned.as_ref());
-        // Asked once more, since the leaf has asked others meanwhile, and has to know whom to wake.
-        if let Err(rejected) = pass.return_to(standing) {
-            return Poll::Ready(Err(Error::Rejected(rejected)));
-        }
-        match self.leaf.poll_ready(&Target::of(pass), cx) {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-            Poll::Ready(Err(NotReady::Broken(error))) => {
-                pass.blame();
-                return Poll::Ready(Err(Error::Inner(error)));
-            }
-            Poll::Ready(Err(NotReady::Refused(reason))) => return refuse(pass, reason),
-        }
-        wait.settled = true;
-        poll_deadline(pass, timer, cx)
-    }
-}
-
-/// Pending until the deadline.
-fn poll_deadline<E>(pass: &Pass, timer: &mut Option<Sleep>, cx: &mut Context<'_>) -> Poll<Result<(), Error<E>>> {
-    match pass.timing() {
-        Some(timing) if timing.is_over(timer, cx) => refuse(pass, Reason::Deadline),
-        _ => Poll::Pending,
-    }
-}
-
-/// What an endpoint's service said when it was asked whether it is ready.
-type Said<E> = Poll<Result<(), NotReady<E>>>;
-
-fn refuse<E>(pass: &Pass, reason: Reason) -> Poll<Result<(), Error<E>>> {
-    let rejected = Rejected::new(reason);
-    pass.tell_rejected(&rejected);
-    Poll::Ready(Err(Error::Rejected(rejected)))
 }

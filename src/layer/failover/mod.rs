@@ -11,6 +11,7 @@
 //!
 //! An evacuation that comes between the choice and the hand-over is obeyed: the request goes elsewhere.
 
+mod asking;
 mod future;
 mod layer;
 mod service;

@@ -6,13 +6,12 @@
 //! which comes back if nothing was sent.
 
 use super::{Marks, Pass, Step};
-use crate::decide::{Digest, Passed, Tried};
-use crate::entropy::Draws;
-use crate::protocol::{Priority, Retryable};
-use crate::state::{Admission, Charge, Deposit, Extra, NotAdmitted, Paid, Seat};
+use crate::decide::{Passed, Tried};
+use crate::error::GiveUp;
+use crate::protocol::Retryable;
+use crate::state::{Admission, Charge, Deposit, NotAdmitted, Paid, Seat};
 use crate::sync::{Arc, Meeting};
-use crate::table::{Class, Policy, RetryBudget};
-use crate::time::Instant;
+use crate::table::RetryBudget;
 use crate::traffic::Pinned;
 use std::time::Duration;
 
@@ -76,6 +75,16 @@ struct Entry {
 }
 
 impl Among {
+    /// Of a request's first attempt.
+    pub(super) fn first(seat: Option<Arc<Seat>>, ledger: Option<Ledger>) -> Self {
+        Among { seat, ledger, ..Among::default() }
+    }
+
+    /// The same with the place that all share.
+    pub(super) fn seated(self, seat: Option<Arc<Seat>>) -> Self {
+        Among { seat, ..self }
+    }
+
     /// Of an attempt after others, for which this was spent; one that hurries is beside them.
     pub(crate) fn after(tried: Tried, spending: Spending, ledger: Option<Ledger>, hurries: bool) -> Self {
         Among { tried, hurries, spending: Some(spending), ledger, ..Among::default() }
@@ -110,6 +119,10 @@ pub(crate) struct Spending {
 }
 
 impl Spending {
+    pub(super) fn new(pin: Pinned, cluster: u32, charge: Charge) -> Self {
+        Spending { pin, cluster, charge: Some(charge), is_sent: false }
+    }
+
     fn deposit(&self, first: Deposit) -> Deposit {
         self.charge.as_ref().map_or(first, |charge| charge.deposit(first))
     }
@@ -123,97 +136,22 @@ impl Drop for Spending {
     }
 }
 
-/// What all attempts of a request have in common.
-pub(crate) struct Stem {
-    pub(crate) pin: Pinned,
-    pub(crate) digest: Digest,
-    pub(crate) draws: Draws,
-    pub(crate) deadline: Instant,
-    since: Instant,
-    class: Class,
-    marks: Marks,
-    seat: Option<Arc<Seat>>,
-}
-
-impl Stem {
-    /// The pass of another attempt, with this number and until then.
-    ///
-    /// Others come one priority lower than their request: what is important for the first time goes before what was tried.
-    pub(crate) fn branch(&self, number: u32, until: Instant, among: Among) -> Pass {
-        let now = self.pin.now();
-        let mut class = self.class;
-        class.priority = Priority::ALL[(class.priority as usize).saturating_sub(1)];
-        let mut pass = Pass {
-            pin: self.pin.clone(),
-            digest: self.digest,
-            draws: self.draws.for_attempt(number),
-            deadline: self.deadline,
-            since: self.since,
-            began: now,
-            region: 0,
-            endpoint: 0,
-            class,
-            of_route: None,
-            of_region: None,
-            aside: None,
-            step: Step::Routed,
-            marks: self.marks,
-            record: None,
-        };
-        pass.join(Some(until), Among { seat: self.seat.clone(), ..among });
-        pass
-    }
-
-    pub(crate) fn policy(&self) -> &Policy {
-        self.pin.table().route_at(self.digest.route).policy_at(self.digest.target)
-    }
-
-    pub(crate) fn budget(&self) -> &RetryBudget {
-        self.pin.table().cluster_at(self.digest.cluster).retry_budget()
-    }
-
-    /// Whether a region looks well: it is not evacuated, its limit has room, and most of its endpoints answer.
-    pub(crate) fn is_well(&self, region: u32) -> bool {
-        let handle = &self.pin.cluster(self.digest.cluster).regions[region as usize];
-        let suspects = handle.endpoints.iter().filter(|endpoint| endpoint.is_suspect()).count();
-        2 * suspects <= handle.endpoints.len()
-            && handle.state.bound.has_room()
-            && !handle.state.veto().forbids(self.pin.now())
-    }
-
-    /// What another attempt takes of the cluster's budget, if anything is left.
-    pub(crate) fn spend(&self, extra: Extra, now: Instant) -> Option<Spending> {
-        let handle = self.pin.cluster(self.digest.cluster);
-        let charge = handle.budget.withdraw(self.budget(), extra, || handle.in_flight(), now)?;
-        let (pin, cluster) = (self.pin.clone(), self.digest.cluster);
-        Some(Spending { pin, cluster, charge: Some(charge), is_sent: false })
-    }
-}
-
-impl Drop for Stem {
-    fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
-            seat.leave();
-        }
-    }
-}
-
 impl Pass {
-    /// Whether the table would have the request sent again, as far as that does not depend on its answer; and whether it
-    /// believes it that it may be sent twice.
+    /// Whether the table would have the request sent again, as far as that does not depend on its answer.
     #[inline]
     pub(crate) fn may_retry(&self) -> bool {
-        self.policy().may_retry && !self.marks.has(Marks::IS_RETRY)
+        self.marks.has(Marks::MAY_RETRY)
     }
 
     /// Whether there is more to do for it than to send it once, as it is.
     #[inline]
     pub(crate) fn is_special(&self) -> bool {
-        self.policy().may_retry || self.is_untrusted()
+        self.may_retry() || self.is_untrusted()
     }
 
-    pub(crate) fn is_keyed(&self) -> bool {
-        self.marks.has(Marks::IS_KEYED)
+    /// Whether it may be sent twice, whatever became of it.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.marks.has(Marks::IS_IDEMPOTENT)
     }
 
     /// Whether what the request says of earlier attempts has to be removed.
@@ -222,57 +160,39 @@ impl Pass {
         self.marks.has(Marks::IS_UNTRUSTED)
     }
 
-    /// Whether the cluster's budget has anything for another attempt.
-    pub(crate) fn has_budget(&self) -> bool {
+    /// Whether the cluster's budget has anything for another attempt; remembered if not.
+    pub(crate) fn has_budget(&mut self) -> bool {
         let handle = self.pin.cluster(self.digest.cluster);
-        handle.budget.has_any(self.in_cluster().retry_budget(), || handle.in_flight(), self.began)
+        let has_any = handle.budget.has_any(self.in_cluster().retry_budget(), || handle.in_flight(), self.began);
+        self.marks.set(Marks::HAS_NO_BUDGET, !has_any);
+        has_any
     }
 
-    /// What its request's attempts have in common; this is the first of them, and has until then.
-    pub(crate) fn stem(&mut self, until: Option<Instant>, ledger: Option<Ledger>) -> Stem {
-        let seat = self.policy().is_limited.then(|| {
-            let (route, _) = self.route_limit();
-            let seat = Arc::new(Seat::new(route.state.clone()));
-            if let Some(of_route) = self.of_route.take() {
-                seat.take(of_route);
-            }
-            seat
-        });
-        let stem = Stem {
-            pin: self.pin.clone(),
-            digest: self.digest,
-            draws: self.draws,
-            deadline: self.deadline,
-            since: self.since,
-            class: self.class,
-            marks: self.marks,
-            seat: seat.clone(),
-        };
-        if seat.is_some() || ledger.is_some() {
-            self.join(until, Among { seat, ledger, ..Among::default() });
-        } else {
-            self.is_tracked_until(until);
+    /// Why there is no other attempt after an end that says so, of a request that was not copied since nothing was left of the
+    /// budget; observers are told.
+    pub(crate) fn gives_up(&self, retryable: Retryable) -> Option<GiveUp> {
+        let is_retry = self.policy().retry.attempts > 1 && self.is_safe(retryable);
+        (is_retry && self.marks.has(Marks::HAS_NO_BUDGET)).then(|| {
+            self.pin.shared().tell(|observer| observer.gave_up(&self.pin, &GiveUp::Budget));
+            GiveUp::Budget
+        })
+    }
+
+    /// Whether it may be sent again after such an answer.
+    fn is_safe(&self, retryable: Retryable) -> bool {
+        match retryable {
+            Retryable::No | Retryable::Never => false,
+            Retryable::MaybeProcessed { .. } => self.is_idempotent(),
+            Retryable::NotProcessed { .. } => true,
         }
-        stem
     }
 
-    fn join(&mut self, until: Option<Instant>, among: Among) {
+    pub(super) fn join(&mut self, among: Among) {
         if let Some(seat) = &among.seat {
             seat.enter();
         }
         self.aside.get_or_insert_default().among = Some(among);
-        self.is_tracked_until(until);
-    }
-
-    fn is_tracked_until(&mut self, until: Option<Instant>) {
         self.marks.set(Marks::TRACKED, true);
-        if let Some(until) = until
-            && until < self.deadline
-        {
-            // An attempt that has less than the request: nobody else sees to that.
-            self.marks.set(Marks::OWES_DEADLINE, true);
-            (self.since, self.deadline) = (self.pin.now(), until);
-        }
     }
 
     /// Whether somebody may make another attempt.
@@ -326,6 +246,19 @@ impl Pass {
         account
     }
 
+    /// What time it has for itself begins.
+    #[inline]
+    pub(super) fn begin_own_time(&mut self) {
+        if self.marks.has(Marks::HAS_OWN_TIME)
+            && let Some(per_try) = self.policy().retry.per_try
+            && self.began.after(per_try) < self.deadline
+        {
+            // Nobody else sees to that.
+            self.marks.set(Marks::OWES_DEADLINE, true);
+            (self.since, self.deadline) = (self.began, self.began.after(per_try));
+        }
+    }
+
     /// It is handed over.
     #[cold]
     pub(super) fn is_sent(&mut self) {
@@ -372,12 +305,22 @@ impl Pass {
     /// Takes what an attempt after the first costs of a region's share; none of budgets that have no shares.
     fn pay(&self, region: u32) -> Result<Option<Paid>, NotAdmitted> {
         let RetryBudget::Successes(knobs) = self.in_cluster().retry_budget() else { return Ok(None) };
-        if self.number() == 0 {
+        // A cluster of one region has nothing to share.
+        if self.number() == 0 || self.in_cluster().regions().len() == 1 {
             return Ok(None);
         }
         let floor = knobs.floor.filter(|_| !self.hurries());
         let paid = self.region_handle(region).state.share().withdraw(1, knobs.burst, floor, self.began);
         paid.map(Some).ok_or(NotAdmitted::ByShare)
+    }
+
+    /// The same where it stands, for one that its region's limit let in by itself.
+    pub(super) fn pay_here(&mut self) -> Result<(), NotAdmitted> {
+        let paid = self.pay(self.region)?;
+        if let Some(among) = self.among_mut() {
+            among.paid = paid;
+        }
+        Ok(())
     }
 
     /// It leaves the region without having been sent.
@@ -399,10 +342,31 @@ impl Pass {
     /// It succeeded: that funds the budgets, and is a response time.
     #[inline(never)]
     pub(super) fn succeed(&self, took: Duration) {
+        if self.marks.has(Marks::HAS_FAILED) {
+            return;
+        }
         self.state().region().fund(|first| self.deposit(first));
-        if self.marks.has(Marks::IS_HEDGED)
-            && let Some(hedging) = self.pin.route_state(self.digest.route).and_then(|route| route.state.hedging())
-        {
+        if self.marks.has(Marks::IS_HEDGED) {
+            self.record(took);
+        }
+    }
+
+    /// Only its end tells, and will fund the budget as a first attempt's does. How long the head took is known now, and what a
+    /// retry has borrowed is given back for a head that came.
+    #[cold]
+    pub(super) fn is_open(&self, took: Duration) {
+        let spending = self.among().and_then(|among| among.spending.as_ref());
+        if let Some(charge) = spending.and_then(|spending| spending.charge.as_ref()) {
+            self.state().region().fund(|first| charge.rest(first).unwrap_or(Deposit::NONE));
+        }
+        if self.marks.has(Marks::IS_HEDGED) {
+            self.record(took);
+        }
+    }
+
+    /// How long its answer took, for the hedges of others.
+    pub(super) fn record(&self, took: Duration) {
+        if let Some(hedging) = self.pin.route_state(self.digest.route).and_then(|route| route.state.hedging()) {
             hedging.latencies.record(took);
         }
     }
@@ -413,8 +377,16 @@ impl Pass {
         spending.map_or(first, |spending| spending.deposit(first))
     }
 
-    /// A failure that may be retried, for budgets that count those.
-    pub(crate) fn fail(&self) {
+    /// Whether another attempt may be made after an answer that says so.
+    pub(crate) fn may_be_followed(&self, retryable: Retryable) -> bool {
+        let policy = self.policy();
+        let most = policy.retry.attempts.max(policy.hedge.map_or(1, |hedge| hedge.attempts));
+        self.is_tracked() && self.is_safe(retryable) && self.number() + 1 < most
+    }
+
+    /// A failure that may be retried: it funds nothing, and some budgets count it.
+    pub(crate) fn fail(&mut self) {
+        self.marks.set(Marks::HAS_FAILED, true);
         if self.policy().may_retry {
             self.pin.cluster(self.digest.cluster).budget.failed(self.in_cluster().retry_budget());
         }

@@ -58,6 +58,10 @@ impl Pass {
     /// The same, told to whom it concerns, and for a request that chooses anew.
     #[cold]
     pub(crate) fn choose_any(&mut self) -> Result<(), Unplaced> {
+        if self.number() > 0 {
+            // It follows a wait, and whoever waited may look late. A leaf that all share sends it in the call.
+            self.begin_now().map_err(Unplaced::Rejected)?;
+        }
         let (mut passed, mut turned) = (self.asked_nobody(), None);
         let chosen = self.choose(&mut passed, &mut turned);
         self.placed(chosen, turned)

@@ -172,9 +172,13 @@ impl Pass {
             return;
         };
         (self.region, self.endpoint) = (place.region, place.endpoint);
-        if self.state().enter_alone().is_ok() {
+        if self.pay_here().is_err() {
+            // Others have spent the region's share meanwhile: it chooses anew.
+            self.region_handle(place.region).state.bound.release(admission.before_head());
+        } else if self.state().enter_alone().is_ok() {
             (self.of_region, self.step, self.record) = (Some(admission), Step::Placed, place.record);
         } else {
+            self.pay_back();
             self.keep(admission);
         }
     }

@@ -48,12 +48,13 @@ pub(super) enum Next {
 
 impl Course {
     /// The course of a request whose first attempt begins.
-    pub(super) fn begin(pass: &mut Pass, is_idempotent: bool, ledger: Option<Ledger>) -> Self {
+    pub(super) fn begin(pass: &mut Pass, ledger: Option<Ledger>) -> Self {
+        let is_idempotent = pass.is_idempotent();
         let policy = pass.policy();
         let may_hedge = is_idempotent && policy.hedge.is_some();
-        let per_try = policy.retry.per_try.filter(|_| policy.retry.attempts > 1);
-        let until = per_try.map(|per_try| pass.pin().now().after(per_try));
-        let stem = pass.stem(until, ledger);
+        // What may not be sent twice has all the time there is.
+        let has_own_time = is_idempotent && policy.retry.per_try.is_some() && policy.retry.attempts > 1;
+        let stem = pass.stem(has_own_time, ledger);
         let (tried, last_wait) = (Tried::default(), Duration::ZERO);
         Course { stem, made: 1, tried, is_idempotent, last_wait, is_stopped: false, may_hedge }
     }
@@ -176,17 +177,19 @@ impl Course {
     /// How long an answer of the cluster takes at least, as far as its endpoints have shown; nothing while none has.
     fn quickest(&self, now: Instant) -> Duration {
         let regions = self.stem.pin.cluster(self.stem.digest.cluster).regions.iter();
-        let averages = regions.flat_map(|region| &region.endpoints).filter_map(|endpoint| endpoint.average(now));
+        // Those that have answered: of the others it is known how long they did not.
+        let answered = regions.flat_map(|region| &region.endpoints).filter(|endpoint| endpoint.successes() > 0);
+        let averages = answered.filter_map(|endpoint| endpoint.average(now));
         averages.take(ASKED).min().unwrap_or_default()
     }
 
     /// The pass of the next attempt, for which this was spent.
     pub(super) fn retry(&mut self, spending: Spending, ledger: Option<Ledger>) -> Pass {
         let retry = self.policy().retry;
-        let is_last = self.made + 1 >= retry.attempts;
-        let until = retry.per_try.filter(|_| !is_last).map_or(Instant::NEVER, |per_try| self.now().after(per_try));
+        // The last has all that is left.
+        let has_own_time = self.is_idempotent && retry.per_try.is_some() && self.made + 1 < retry.attempts;
         let tried = self.tried.going(self.way(), false);
-        self.branch(until, Among::after(tried, spending, ledger, false))
+        self.branch(has_own_time, Among::after(tried, spending, ledger, false))
     }
 
     /// The same for one beside others.
@@ -198,11 +201,11 @@ impl Course {
             _ => Way::Stay,
         };
         let tried = self.tried.going(way, true);
-        self.branch(Instant::NEVER, Among::after(tried, spending, ledger, true))
+        self.branch(false, Among::after(tried, spending, ledger, true))
     }
 
-    fn branch(&mut self, until: Instant, among: Among) -> Pass {
-        let pass = self.stem.branch(self.made, until, among);
+    fn branch(&mut self, has_own_time: bool, among: Among) -> Pass {
+        let pass = self.stem.branch(self.made, has_own_time, among);
         self.made += 1;
         pass
     }
@@ -229,6 +232,22 @@ impl Course {
         }
     }
 
+    /// The same after one of them has failed, which leaves so many: at once, or when its server says, if that is allowed.
+    pub(super) fn hurried_delay(&self, end: End, under_way: usize) -> Option<Duration> {
+        self.hedge_beside(under_way)?;
+        let after = match end {
+            End::Answered(retryable) => retryable.after().unwrap_or_default(),
+            End::Local | End::Unanswered => Duration::ZERO,
+        };
+        (after <= self.policy().retry.max_hint).then_some(after)
+    }
+
+    /// Nobody took an attempt beside others: it was none, and there will be no hedge of this request any more.
+    pub(super) fn not_begun(&mut self) {
+        self.made -= 1;
+        self.may_hedge = false;
+    }
+
     fn hedge_beside(&self, under_way: usize) -> Option<Hedge> {
         let hedge = self.policy().hedge.filter(|_| self.may_hedge)?;
         (under_way < hedge.attempts as usize && self.made < self.most()).then_some(hedge)
@@ -251,9 +270,10 @@ impl Course {
         }
         let now = self.now();
         let route = self.stem.pin.route_state(self.stem.digest.route)?;
+        let max_extra = self.policy().hedge?.max_extra;
         let spending = self.stem.spend(Extra::Hedge, now)?;
         // What was spent comes back if this says no.
-        route.state.hedging()?.allows(now).then_some(spending)
+        route.state.hedging()?.allows(max_extra, now).then_some(spending)
     }
 
     fn tell(&self, cause: Cause, wait: Duration) {

@@ -27,4 +27,4 @@ pub use future::RetryFuture;
 pub use layer::RetryLayer;
 pub use service::RetryService;
 
-pub(crate) use more::{More, begin};
+pub(crate) use more::{More, prepare};

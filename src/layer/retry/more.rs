@@ -3,10 +3,9 @@
 use super::attempts::Attempts;
 use super::course::{Course, Next};
 use crate::error::{Error, GiveUp};
-use crate::layer::attempt::{Attempt, seal};
+use crate::layer::attempt::Attempt;
 use crate::layer::pass::{Account, End, Pass, Spending};
-use crate::protocol::{Describe, Replay};
-use crate::table::Idempotency;
+use crate::protocol::{Replay, Retryable};
 use crate::time::Sleep;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +14,9 @@ use std::time::Duration;
 
 /// What an attempt comes to.
 type Answered<Q, K, A> = Result<<A as Attempts<Q, K>>::Answer, Error<<A as Attempts<Q, K>>::Error>>;
+
+/// How an attempt failed, and with what.
+type Failed<Q, K, A> = Box<(End, Answered<Q, K, A>)>;
 
 /// All that is needed to send a request again. In a box: most requests are sent once, and none should be as large.
 pub(crate) struct More<K, Q, A: Attempts<Q, K>> {
@@ -29,15 +31,13 @@ pub(crate) struct More<K, Q, A: Attempts<Q, K>> {
     first_is_known: bool,
     /// Attempts beside that one.
     beside: Vec<Beside<A::Future>>,
-    /// How the last attempt failed that did, and with what: kept until a later one is sent.
-    failed: Option<(End, Answered<Q, K, A>)>,
+    /// How the last attempt failed that did, and with what: kept until a later one is sent. In a box, so that what rarely fails
+    /// is not made room for.
+    failed: Option<Failed<Q, K, A>>,
     /// Between two attempts.
     wait: Option<(Sleep, Spending)>,
     hedge: HedgeTimer,
 }
-
-/// A request as it is sent, and what it takes to send it again.
-type Begun<K, Q, A> = (Q, Option<Box<More<K, Q, A>>>);
 
 struct Beside<F> {
     future: Pin<Box<F>>,
@@ -60,30 +60,9 @@ enum HedgeTimer {
 struct Ways<K, Q> {
     copy: fn(&K, &mut Q, usize) -> Option<Q>,
     is_whole: fn(&K, &Q) -> bool,
+    claim: fn(&K, &mut Q) -> bool,
     is_complete: fn(&K, &Q) -> bool,
     mark: fn(&K, &mut Q, u32, Option<Duration>),
-}
-
-/// A request as it is sent, and what it takes to send it again if that may come to be.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
-pub(crate) fn begin<K, R, A>(
-    protocol: &K,
-    pass: &mut Pass,
-    request: R,
-    attempts: impl FnOnce() -> A,
-) -> Begun<K, K::Sent, A>
-where
-    K: Describe<R> + Replay<R> + Clone,
-    A: Attempts<K::Sent, K>,
-{
-    if !pass.may_retry() {
-        return (seal(protocol, pass, request), None);
-    }
-    let is_idempotent = is_idempotent(protocol, pass, &request);
-    let mut sent = seal(protocol, pass, request);
-    let more = prepare(protocol, pass, &mut sent, is_idempotent, attempts);
-    (sent, more)
 }
 
 /// Once, and not inlined in two places.
@@ -92,36 +71,27 @@ fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output>
     future.poll(cx)
 }
 
-fn is_idempotent<K: Describe<R>, R>(protocol: &K, pass: &Pass, request: &R) -> bool {
-    match pass.policy().retry.idempotency {
-        Idempotency::All => true,
-        Idempotency::None => false,
-        Idempotency::ByProtocol => protocol.is_idempotent(request) || pass.is_keyed(),
-    }
-}
-
-/// Copies a request that may be sent again. Policy and budget are asked first: a copy costs more than all that.
+/// What it takes to send a request again, if it may be. Policy and budget are asked first: a copy costs more than all that.
 #[inline(never)]
-fn prepare<K, R, A>(
+pub(crate) fn prepare<K, R, A>(
     protocol: &K,
     pass: &mut Pass,
     sent: &mut K::Sent,
-    is_idempotent: bool,
     attempts: impl FnOnce() -> A,
 ) -> Option<Box<More<K, K::Sent, A>>>
 where
     K: Replay<R> + Clone,
     A: Attempts<K::Sent, K>,
 {
-    let retry = &pass.policy().retry;
-    let may_retry = is_idempotent || retry.retry_unsent && retry.attempts > 1;
-    if !may_retry || !pass.has_budget() {
+    if !pass.may_retry() || !pass.has_budget() {
         return None;
     }
+    let retry = &pass.policy().retry;
     let copy = protocol.copy(sent, retry.max_body as usize)?;
     let attempts = attempts();
-    let course = Course::begin(pass, is_idempotent, attempts.ledger());
-    let ways = Ways { copy: K::copy, is_whole: K::is_whole, is_complete: K::is_complete, mark: K::mark };
+    let course = Course::begin(pass, attempts.ledger());
+    let ways =
+        Ways { copy: K::copy, is_whole: K::is_whole, claim: K::claim, is_complete: K::is_complete, mark: K::mark };
     Some(Box::new(More {
         attempts,
         protocol: protocol.clone(),
@@ -140,6 +110,26 @@ where
 impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     /// `first` is the future's own place for an attempt.
     pub(crate) fn poll(&mut self, mut first: Pin<&mut A::Future>, cx: &mut Context<'_>) -> Poll<Answered<Q, K, A>> {
+        if self.is_alone() {
+            // As nearly always: the first attempt, and a success.
+            let polled = poll(first.as_mut(), cx);
+            let account = A::account(first.as_ref());
+            if let Poll::Ready(answer) = polled {
+                self.has_first = false;
+                if account.end == Some(End::Answered(Retryable::No)) {
+                    return Poll::Ready(answer);
+                }
+                first.set(self.over());
+                self.first_is_known = self.notice(self.first_is_known, account);
+                if let Some(answer) = self.ended(answer, account, false) {
+                    return Poll::Ready(answer);
+                }
+            } else {
+                self.first_is_known = self.notice(self.first_is_known, account);
+                let spending = ready!(self.poll_hedge(1, cx));
+                self.begin_beside(spending);
+            }
+        }
         loop {
             if let Poll::Ready(answer) = self.poll_attempts(first.as_mut(), cx) {
                 self.supersede(first);
@@ -148,14 +138,19 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             let under_way = usize::from(self.has_first) + self.beside.len();
             if under_way > 0 {
                 let spending = ready!(self.poll_hedge(under_way, cx));
-                let pass = self.course.hedge(spending, self.attempts.ledger());
-                let Some(future) = self.begin(pass) else { continue };
-                self.beside.push(Beside { future: Box::pin(future), is_known: false });
+                self.begin_beside(spending);
                 continue;
             }
             if let Some((timer, _)) = &mut self.wait {
                 ready!(Pin::new(timer).poll(cx));
                 let Some((_, spending)) = self.wait.take() else { continue };
+                // An older attempt may have read more meanwhile than can be kept.
+                if !self.copy.as_mut().is_some_and(|copy| (self.ways.claim)(&self.protocol, copy)) {
+                    self.course.tell_gave_up(GiveUp::Body);
+                    return Poll::Ready(self.deliver(Some(GiveUp::Body)));
+                }
+                // What was to be sent beside the last is not beside this one.
+                self.hedge = HedgeTimer::Unset;
                 let pass = self.course.retry(spending, self.attempts.ledger());
                 if let Some(future) = self.begin(pass) {
                     first.set(future);
@@ -163,12 +158,26 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
                 }
                 continue;
             }
-            let Some((end, _)) = &self.failed else { panic!("polled after it was over") };
+            let Some(failed) = &self.failed else { panic!("polled after it was over") };
+            let end = failed.0;
             let is_whole = self.copy.as_ref().is_some_and(|copy| (self.ways.is_whole)(&self.protocol, copy));
-            match self.course.next(*end, is_whole) {
+            match self.course.next(end, is_whole) {
                 Next::Again { at, spending } => self.wait = Some((self.course.sleep_until(at), spending)),
                 Next::Deliver(why) => return Poll::Ready(self.deliver(why)),
             }
+        }
+    }
+
+    /// Whether there is one attempt under way, in the future's own place.
+    fn is_alone(&self) -> bool {
+        self.has_first && self.beside.is_empty()
+    }
+
+    /// Begins an attempt beside those under way.
+    fn begin_beside(&mut self, spending: Spending) {
+        let pass = self.course.hedge(spending, self.attempts.ledger());
+        if let Some(future) = self.begin(pass) {
+            self.beside.push(Beside { future: Box::pin(future), is_known: false });
         }
     }
 
@@ -220,9 +229,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             self.course.sent(place);
             // A later one is on its way: what it says counts.
             self.failed = None;
-            if !matches!(self.hedge, HedgeTimer::Off) {
-                self.hedge = HedgeTimer::Unset;
-            }
+            self.hedge = HedgeTimer::Unset;
             return true;
         }
         is_known
@@ -232,14 +239,15 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     fn ended(&mut self, answer: Answered<Q, K, A>, account: Account, has_others: bool) -> Option<Answered<Q, K, A>> {
         let end = Course::end(account);
         if self.course.is_failure(end) {
-            self.failed = Some((end, answer));
+            self.failed = Some(Box::new((end, answer)));
             if has_others {
                 // The next need not wait for what is not coming.
                 self.hurry(end);
             }
             return None;
         }
-        if end != End::Local {
+        // Also what a layer between answered in the service's place.
+        if end != End::Local || answer.is_ok() {
             return Some(answer);
         }
         // Nobody could take it. That is the request's answer only if it is all there is.
@@ -251,7 +259,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             if let Some(why) = why {
                 self.course.tell_gave_up(why);
             }
-            self.hedge = HedgeTimer::Off;
+            self.course.not_begun();
             return None;
         }
         if self.failed.is_none() {
@@ -265,7 +273,8 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
 
     /// The failure that is left, with why there was no other attempt.
     fn deliver(&mut self, why: Option<GiveUp>) -> Answered<Q, K, A> {
-        let Some((_, answer)) = self.failed.take() else { panic!("polled after it was over") };
+        let Some(failed) = self.failed.take() else { panic!("polled after it was over") };
+        let (_, answer) = *failed;
         let Some(why) = why else { return answer };
         match answer {
             Ok(mut answer) => {
@@ -278,15 +287,14 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
 
     /// An attempt failed beside others: the next one beside them is due at once, or when the server says.
     fn hurry(&mut self, end: End) {
-        if let HedgeTimer::Off = self.hedge {
-            return;
-        }
-        let after = match end {
-            End::Answered(retryable) => retryable.after().unwrap_or_default(),
-            End::Local | End::Unanswered => Duration::ZERO,
+        let under_way = usize::from(self.has_first) + self.beside.len();
+        self.hedge = match self.course.hurried_delay(end, under_way) {
+            None => HedgeTimer::Off,
+            Some(after) => {
+                let timer = self.course.sleep_until(self.course.now().after(after));
+                HedgeTimer::Set { timer, after }
+            }
         };
-        let timer = self.course.sleep_until(self.course.now().after(after));
-        self.hedge = HedgeTimer::Set { timer, after };
     }
 
     /// Ready with what a hedge costs when one is to be sent beside those under way.
@@ -308,7 +316,9 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
         let HedgeTimer::Set { timer, after } = &mut self.hedge else { return Poll::Pending };
         ready!(Pin::new(timer).poll(cx));
         let after = *after;
-        let can_be_sent = self.copy.as_ref().is_some_and(|copy| (self.ways.is_complete)(&self.protocol, copy));
+        let can_be_sent = self.copy.as_mut().is_some_and(|copy| {
+            (self.ways.is_complete)(&self.protocol, copy) && (self.ways.claim)(&self.protocol, copy)
+        });
         self.hedge = HedgeTimer::Off;
         if !can_be_sent || self.course.hedge_delay(under_way).is_none() {
             return Poll::Pending;
@@ -324,7 +334,8 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
 
     /// Begins an attempt with a copy of the request; the last gets the copy itself.
     fn begin(&mut self, mut pass: Pass) -> Option<A::Future> {
-        let is_last = self.course.is_last();
+        // A hedge that nobody takes has not been, and leaves the copy for another.
+        let is_last = self.course.is_last() && !pass.hurries();
         let mut copy = self.copy.take()?;
         let next = if is_last { None } else { (self.ways.copy)(&self.protocol, &mut copy, self.course.max_body()) };
         self.copy = next;

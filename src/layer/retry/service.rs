@@ -1,10 +1,10 @@
 use super::attempts::{Layered, LayeredFuture};
 use super::future::RetryFuture;
-use super::more::begin;
+use super::more::prepare;
 use crate::error::Error;
-use crate::layer::attempt::Attempt;
+use crate::layer::attempt::{Attempt, seal};
 use crate::layer::route::Routed;
-use crate::protocol::{Describe, Replay};
+use crate::protocol::Replay;
 use std::task::{Context, Poll};
 use tower_service::Service;
 
@@ -22,7 +22,7 @@ impl<S> RetryService<S> {
 
 impl<R, K, S, E> Service<Routed<R, K>> for RetryService<S>
 where
-    K: Describe<R> + Replay<R> + Clone,
+    K: Replay<R> + Clone,
     S: Service<Attempt<K::Sent, K>, Error = Error<E>> + Clone,
 {
     type Response = S::Response;
@@ -38,7 +38,8 @@ where
     #[expect(clippy::inline_always, reason = "what is moved through a call that is not inlined is moved twice")]
     fn call(&mut self, routed: Routed<R, K>) -> Self::Future {
         let Routed { request, mut pass, protocol } = routed;
-        let (request, more) = begin(&protocol, &mut pass, request, || Layered::new(self.inner.clone()));
+        let mut request = seal(&protocol, &pass, request);
+        let more = prepare(&protocol, &mut pass, &mut request, || Layered::new(self.inner.clone()));
         let ledger = pass.ledger();
         let future = self.inner.call(Attempt { request, pass, protocol });
         RetryFuture::new(LayeredFuture::calling(future, ledger), more)

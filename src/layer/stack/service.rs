@@ -6,7 +6,7 @@ use crate::layer::failover::FailoverFuture;
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, Target};
 use crate::layer::pass::Pass;
-use crate::layer::retry::{Straight, begin};
+use crate::layer::retry::{Straight, prepare};
 use crate::protocol::{Classify, Describe, Release, Replay};
 use crate::traffic::Reader;
 use std::task::{Context, Poll};
@@ -152,7 +152,13 @@ impl<K, L> Stack<K, L> {
         K: Describe<R> + Replay<R> + Classify<L::Response, L::Error> + Release<L::Response> + Clone,
         L: Leaf<K::Sent>,
     {
-        let (request, more) = begin(&self.protocol, &mut pass, request, || Straight::new(self.leaf.clone()));
-        FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf).with_more(more)
+        let mut request = self.protocol.seal(request);
+        if pass.is_untrusted() {
+            self.protocol.unmark(&mut request);
+        }
+        let more = prepare(&self.protocol, &mut pass, &mut request, || Straight::new(self.leaf.clone()));
+        let mut future = FailoverFuture::start(self.protocol.clone(), pass, request, &mut self.leaf);
+        future.may_follow(more);
+        future
     }
 }

@@ -119,6 +119,16 @@ impl<B: Body> Reader<B> {
         self.tee.lock().is_whole(self.place)
     }
 
+    /// The reader is about to be read: whether all is to be had. No older reader takes the body from it any more.
+    pub(super) fn claim(&self) -> bool {
+        let mut tee = self.tee.lock();
+        let is_whole = tee.is_whole(self.place);
+        if is_whole {
+            tee.begin(self.place);
+        }
+        is_whole
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         let tee = self.tee.lock();
         tee.is_whole(self.place) && tee.has_ended()

@@ -58,6 +58,16 @@ impl Charge {
     }
 }
 
+impl Charge {
+    /// What is given back beside a first attempt's deposit, of a charge that comes back with a success.
+    pub(crate) fn rest(&self, first: Deposit) -> Option<Deposit> {
+        match &self.0 {
+            Payment::Lent(paid) => Some(first.with_amount(paid.cost().saturating_sub(first.amount))),
+            Payment::None | Payment::Earned(_) | Payment::Window(_) => None,
+        }
+    }
+}
+
 impl Budget {
     /// Nothing spent, nothing under way.
     pub(crate) fn new() -> Self {

@@ -54,6 +54,7 @@ enum How {
 
 impl Paid {
     /// Whether the floor granted it.
+    #[cfg(test)]
     pub(crate) fn is_by_floor(&self) -> bool {
         matches!(self.0, How::Floor { .. })
     }

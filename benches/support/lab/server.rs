@@ -1,15 +1,15 @@
-//! The backend: workers, one queue, and no mercy.
+//! A backend: workers, one queue, and no mercy.
 //!
-//! A server has so many workers and one queue without a bound, first come, first served. It does not know who gave up: it works
-//! on abandoned requests too, which is what makes overload collapse. How long a request takes is drawn when a worker takes it
+//! A server has so many workers and one queue without a bound, first come, first served. As a rule it does not know who gave up:
+//! it works on abandoned requests too, which is what makes overload collapse. How long a request takes is drawn when a worker takes it
 //! up, from one of four laws. With *contention* each request that waits makes those that are served slower, as in the
 //! universal scalability law (Gunther 1993), so that throughput falls beyond the knee.
 
-use crate::lab::{Lab, Request, answer};
 use contraflow::Entropy;
 use contraflow::testing::World;
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
+use std::time::Duration;
 
 /// How service times are distributed around their mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +83,55 @@ pub(crate) enum Health {
     Hole,
 }
 
+/// A world with servers in it.
+pub(crate) trait Backend: Sized + 'static {
+    type Request: 'static;
+
+    fn server(&mut self, place: usize) -> &mut Server<Self::Request>;
+
+    /// How a server works now.
+    fn pace(&self, place: usize) -> Pace;
+
+    /// Where service times are drawn.
+    fn luck(&self) -> &Luck;
+
+    /// Whether a worker that takes it up sees that nobody waits for it, and does nothing. Default: servers know nothing of that.
+    fn is_dropped(&self, request: &Self::Request) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// A server is done with a request.
+    fn answer(world: &mut World<Self>, request: Self::Request);
+}
+
+/// How a server works.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) workers: u32,
+    pub(crate) law: Law,
+    /// The nominal mean of the service times.
+    pub(crate) mean: Duration,
+    /// They are so many times as long.
+    pub(crate) slow: f64,
+    /// How much slower for each request that waits: kappa.
+    pub(crate) contention: f64,
+}
+
 /// One server.
-#[derive(Debug, Default)]
-pub(crate) struct Server {
-    queue: VecDeque<Request>,
+#[derive(Debug)]
+pub(crate) struct Server<R> {
+    queue: VecDeque<R>,
     busy: u32,
 }
 
-impl Server {
+impl<R> Default for Server<R> {
+    fn default() -> Self {
+        Server { queue: VecDeque::new(), busy: 0 }
+    }
+}
+
+impl<R> Server<R> {
     /// Requests inside, abandoned or not.
     pub(crate) fn inside(&self) -> usize {
         self.queue.len() + self.busy as usize
@@ -98,27 +139,30 @@ impl Server {
 }
 
 /// A request arrives at a server.
-pub(crate) fn enter(world: &mut World<Lab>, server: usize, request: Request) {
-    world.state.servers[server].queue.push_back(request);
+pub(crate) fn enter<L: Backend>(world: &mut World<L>, server: usize, request: L::Request) {
+    world.state.server(server).queue.push_back(request);
     work(world, server);
 }
 
 /// Every idle worker takes up what waits.
-pub(crate) fn work(world: &mut World<Lab>, place: usize) {
+pub(crate) fn work<L: Backend>(world: &mut World<L>, place: usize) {
     loop {
-        let (workers, slow) = world.state.workers(place);
-        let server = &mut world.state.servers[place];
+        let Pace { workers, law, mean, slow, contention } = world.state.pace(place);
+        let server = world.state.server(place);
         if server.busy >= workers {
             return;
         }
         let Some(request) = server.queue.pop_front() else { return };
+        if world.state.is_dropped(&request) {
+            continue;
+        }
+        let server = world.state.server(place);
         server.busy += 1;
         let beyond = server.inside().saturating_sub(workers as usize);
-        let setting = world.state.setting.clone();
-        let factor = setting.law.draw(&world.state.luck) * slow * (1.0 + setting.contention * beyond as f64);
-        world.after(setting.mean.mul_f64(factor), move |world| {
-            world.state.servers[place].busy -= 1;
-            answer(world, request);
+        let factor = law.draw(world.state.luck()) * slow * (1.0 + contention * beyond as f64);
+        world.after(mean.mul_f64(factor), move |world| {
+            world.state.server(place).busy -= 1;
+            L::answer(world, request);
             work(world, place);
         });
     }

@@ -1,22 +1,20 @@
-//! The tables: a row for each figure, a column for each algorithm, the median and the worst of the seeds.
+//! The tables: a row for each figure, a column for each that is compared, the median and the worst of the seeds.
 
-use crate::algorithms::Algorithm;
-use crate::experiments::{Bar, Experiment, Row};
+use super::figures::{Bar, Column, Experiment, Row};
 use std::fmt;
 
 /// What the marks mean.
-pub(crate) const LEGEND: &str = "\
-each cell is the median of the seeds and (the worst): + passes the bar, * is as good as the best known, F fails
-p99 is in units of the idle backend's; [in brackets] what a limit of 1 each refuses though nothing queues (Erlang's B)";
+pub(crate) const LEGEND: &str =
+    "each cell is the median of the seeds and (the worst): + passes the bar, * is as good as the best known, F fails";
 
 const LABEL: usize = 30;
 const CELL: usize = 16;
 
 /// An experiment's figures.
 #[derive(Debug)]
-pub(crate) struct Table {
-    experiment: Experiment,
-    algorithms: Vec<Algorithm>,
+pub(crate) struct Table<C> {
+    experiment: Experiment<C>,
+    columns: Vec<C>,
     lines: Vec<Line>,
 }
 
@@ -27,7 +25,7 @@ struct Line {
     cells: Vec<Cell>,
 }
 
-/// One figure of one algorithm, by seed.
+/// One figure of one column, by seed.
 #[derive(Debug, Default)]
 struct Cell(Vec<f64>);
 
@@ -46,7 +44,7 @@ impl Bar {
         let (best, passes) = match self {
             Bar::AtLeast(pass, best) => (value >= best, value >= pass),
             Bar::AtMost(pass, best) => (value <= best, value <= pass),
-            Bar::Note => return Verdict::Unjudged,
+            Bar::Beside(..) | Bar::Note => return Verdict::Unjudged,
         };
         match (best, passes) {
             (true, _) => Verdict::Best,
@@ -72,6 +70,8 @@ impl fmt::Display for Bar {
         match self {
             Bar::AtLeast(pass, _) => write!(f, ">={pass}"),
             Bar::AtMost(pass, _) => write!(f, "<={pass}"),
+            Bar::Beside(times, 0.0, _) => write!(f, "<=x{times}"),
+            Bar::Beside(times, plus, _) => write!(f, "x{times}+{plus}"),
             Bar::Note => Ok(()),
         }
     }
@@ -87,10 +87,23 @@ impl Cell {
         let place = if matches!(bar, Bar::AtLeast(..)) { (sorted.len() - 1) / 2 } else { sorted.len() / 2 };
         (sorted[place], worst)
     }
+}
 
-    fn show(&self, bar: Bar) -> String {
-        let (median, worst) = self.figures(bar);
-        format!("{}{} ({}{})", short(median), bar.judge(median), short(worst), bar.judge(worst))
+impl Line {
+    /// The bars for the median and for the worst of a cell. What has no number of its own is held against the base's: median
+    /// against median, worst against worst.
+    fn bars(&self, base: Option<usize>) -> (Bar, Bar) {
+        let Bar::Beside(times, plus, best) = self.bar else { return (self.bar, self.bar) };
+        let Some(base) = base else { return (Bar::Note, Bar::Note) };
+        let (median, worst) = self.cells[base].figures(self.bar);
+        let beside = |value: f64| Bar::AtMost(times * value + plus, best * value);
+        (beside(median), beside(worst))
+    }
+
+    fn show(&self, cell: &Cell, base: Option<usize>) -> String {
+        let (of_median, of_worst) = self.bars(base);
+        let (median, worst) = cell.figures(self.bar);
+        format!("{}{} ({}{})", short(median), of_median.judge(median), short(worst), of_worst.judge(worst))
     }
 }
 
@@ -104,30 +117,32 @@ fn short(value: f64) -> String {
     }
 }
 
-impl Table {
-    pub(crate) fn new(experiment: Experiment, algorithms: &[Algorithm]) -> Self {
-        Table { experiment, algorithms: algorithms.to_vec(), lines: Vec::new() }
+impl<C: Column> Table<C> {
+    pub(crate) fn new(experiment: Experiment<C>, columns: &[C]) -> Self {
+        Table { experiment, columns: columns.to_vec(), lines: Vec::new() }
     }
 
-    /// Takes the rows of one run of one of the algorithms, by place.
-    pub(crate) fn take(&mut self, algorithm: usize, rows: Vec<Row>) {
+    /// Takes the rows of one run of one of the columns, by place.
+    pub(crate) fn take(&mut self, column: usize, rows: Vec<Row>) {
         if self.lines.is_empty() {
-            let cells = || self.algorithms.iter().map(|_| Cell::default()).collect();
+            let cells = || self.columns.iter().map(|_| Cell::default()).collect();
             self.lines = rows.iter().map(|row| Line { name: row.name.clone(), bar: row.bar, cells: cells() }).collect();
         }
         for (line, row) in self.lines.iter_mut().zip(rows) {
             assert_eq!((&line.name, line.bar), (&row.name, row.bar), "every run has the same rows");
-            line.cells[algorithm].0.push(row.value);
+            line.cells[column].0.push(row.value);
         }
     }
 
     /// For a terminal.
     pub(crate) fn print(&self) {
         println!("\n{}: {}", self.experiment.name, self.experiment.about);
-        let names: Vec<String> = self.algorithms.iter().map(|one| format!("{:>CELL$}", one.name())).collect();
+        let names: Vec<String> = self.columns.iter().map(|one| format!("{:>CELL$}", one.name())).collect();
         println!("{:<LABEL$}{:>7}{}", "", "bar", names.concat());
+        let base = self.base();
         for line in &self.lines {
-            let cells: Vec<String> = line.cells.iter().map(|cell| format!("{:>CELL$}", cell.show(line.bar))).collect();
+            let cells: Vec<String> =
+                line.cells.iter().map(|cell| format!("{:>CELL$}", line.show(cell, base))).collect();
             println!("{:<LABEL$}{:>7}{}", line.name, line.bar.to_string(), cells.concat());
         }
     }
@@ -135,28 +150,39 @@ impl Table {
     /// For a page of the manual.
     pub(crate) fn print_markdown(&self) {
         println!("\n{}: {}\n", self.experiment.name, self.experiment.about);
-        let names: Vec<&str> = self.algorithms.iter().map(|one| one.name()).collect();
+        let names: Vec<&str> = self.columns.iter().map(|one| one.name()).collect();
         println!("| | bar | {} |", names.join(" | "));
         println!("|---|---|{}", "---|".repeat(names.len()));
+        let base = self.base();
         for line in &self.lines {
-            let cells: Vec<String> = line.cells.iter().map(|cell| cell.show(line.bar)).collect();
+            let cells: Vec<String> = line.cells.iter().map(|cell| line.show(cell, base)).collect();
             let name = line.name.replace('[', "(floor ").replace(']', ")");
             println!("| {name} | {} | {} |", line.bar, cells.join(" | "));
         }
     }
 
+    fn base(&self) -> Option<usize> {
+        self.columns.iter().position(|one| one.is_base())
+    }
+
+    pub(crate) fn has_ours(&self) -> bool {
+        self.columns.iter().any(|one| one.is_ours())
+    }
+
     /// The cells of ours that fail, each with what fails.
     pub(crate) fn failures(&self) -> Vec<String> {
-        let Some(ours) = self.algorithms.iter().position(|one| *one == Algorithm::Ours) else { return Vec::new() };
+        let Some(ours) = self.columns.iter().position(|one| one.is_ours()) else { return Vec::new() };
         let name = self.experiment.name;
+        let base = self.base();
         let failing = self.lines.iter().filter_map(|line| {
             let (median, worst) = line.cells[ours].figures(line.bar);
-            let which = match (line.bar.judge(median), line.bar.judge(worst)) {
+            let (of_median, of_worst) = line.bars(base);
+            let which = match (of_median.judge(median), of_worst.judge(worst)) {
                 (Verdict::Fails, _) => "fails",
                 (_, Verdict::Fails) => "passes, and its worst seed fails",
                 _ => return None,
             };
-            Some(format!("{name} {}: {}, bar {}: {which}", line.name, line.cells[ours].show(line.bar), line.bar))
+            Some(format!("{name} {}: {}, bar {}: {which}", line.name, line.show(&line.cells[ours], base), line.bar))
         });
         failing.collect()
     }
