@@ -23,8 +23,6 @@
 //! - `contraflow-previous-attempts` of callers who are not believed is removed from requests that may be sent again. From others it
 //!   is not: to look for it would cost each of them a lookup. Whoever sends it falsely keeps the layers behind, where they believe
 //!   us, from retrying that one request of their own.
-//! - A request that begins when the budget is spent is not copied, and is as one that is sent once: its failure says nothing of
-//!   a budget, and observers are not told that it was given up. What is left is in [`status`](crate::Traffic::status).
 //! - A budget is one process's and one cluster's: fifty processes save up fifty bursts.
 //! - Copies have the request's extensions, cloned: what is in there to be taken once, is taken by one of them.
 //! - A retry is decided by the table that its request came by. After a publish it may still go to an endpoint that left, though not

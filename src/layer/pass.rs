@@ -10,9 +10,11 @@ mod among;
 mod choosing;
 mod limits;
 mod marks;
+mod stem;
 
-pub(crate) use among::{Account, Among, End, Ledger, Spending, Stem};
+pub(crate) use among::{Account, Among, End, Ledger, Spending};
 pub(crate) use limits::{Turned, Unplaced};
+pub(crate) use stem::Stem;
 
 use super::held::Held;
 use crate::decide::{Decision, Digest};

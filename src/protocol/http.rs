@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_copy_says_how_many_came_before_and_no_more_is_believed() {
         marks(&Http);
-        marks(&Prioritized::new(Http, |_: &()| crate::Priority::Normal));
+        marks(&Prioritized::new(Http, |(): &()| crate::Priority::Normal));
     }
 
     fn says(status: u16, headers: &[(&'static str, &'static str)]) -> Retryable {

@@ -64,7 +64,8 @@ pub struct RegionStatus {
     pub in_flight: u32,
     /// Its limit, if it has one.
     pub limit: Option<LimitStatus>,
-    /// What is left of its share of the cluster's retry budget, in retries; none of a budget that is not split.
+    /// What is left of its share of the cluster's retry budget, in retries; none of a budget that is not split, or of
+    /// a cluster's only region.
     pub retry_share: Option<f64>,
     /// Its endpoints, by name.
     pub endpoints: Vec<EndpointStatus>,
@@ -128,7 +129,9 @@ impl Status {
                     in_flight: known.state.in_flight(),
                     limit: known.state.bound.status(),
                     retry_share: match cluster.retry_budget() {
-                        RetryBudget::Successes(knobs) => Some(known.state.share().left(knobs.burst)),
+                        RetryBudget::Successes(knobs) if cluster.regions().len() > 1 => {
+                            Some(known.state.share().left(knobs.burst))
+                        }
                         _ => None,
                     },
                     endpoints: endpoints.collect(),

@@ -25,6 +25,7 @@ fn peek(response: Response<Script>) -> (Peeked, usize) {
 }
 
 /// All that is seen of a body without what was waited for, and what it says of itself before each frame.
+#[expect(clippy::type_complexity, reason = "read where it is used")]
 fn frames<B>(mut body: B) -> Vec<((bool, u64, Option<u64>), Seen)>
 where
     B: Body<Data = Bytes, Error = Broken> + Unpin,
@@ -130,6 +131,7 @@ fn answers_that_tell_already_are_not_waited_for() {
 }
 
 #[test]
+#[expect(clippy::items_after_statements, reason = "used here alone")]
 fn errors_of_the_service_and_its_readiness_are_its_own() {
     let failing = service_fn(|()| std::future::ready(Err::<Response<Script>, _>(Broken)));
     assert_eq!(now(PeekTrailers::new(failing).call(())).unwrap_err(), Broken);

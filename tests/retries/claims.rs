@@ -78,8 +78,7 @@ fn run(
             poll(Box::pin(stack.call(request)).as_mut().poll(&mut context).map(drop));
         }
     }
-    let got = got.lock().expect("no panic").clone();
-    got
+    std::mem::take(&mut *got.lock().expect("no panic"))
 }
 
 fn numbered(attempts: &[&[&str]]) -> Vec<Vec<String>> {

@@ -45,7 +45,7 @@ proptest! {
         }
         prop_assert!(polled.is_pending());
         prop_assert_eq!(world.in_flight(), 0, "it waits nowhere");
-        world.hand.advance(wait - Duration::from_nanos(1));
+        world.hand.advance(wait.saturating_sub(Duration::from_nanos(1)));
         prop_assert!(called.poll().is_pending());
         prop_assert_eq!(world.taken().len(), 0, "before its time");
         world.hand.advance(Duration::from_nanos(1));
@@ -117,7 +117,7 @@ fn what_is_sent_beside_others_waits_for_the_hint_too() {
             world.at(&second).release();
             assert!(called.poll().is_pending());
             world.allow_a_hedge();
-            world.hand.advance(hint - ms(1));
+            world.hand.advance(hint.saturating_sub(ms(1)));
             assert!(called.poll().is_pending());
             assert_eq!(world.taken().len(), 0, "{shape:?}: before its time");
             world.hand.advance(ms(1));

@@ -4,8 +4,10 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::wildcard_imports, reason = "the parts share what they are written in terms of")]
 #![allow(
+    clippy::needless_for_each,
     clippy::needless_pass_by_value,
     clippy::redundant_closure_for_method_calls,
+    clippy::semicolon_if_nothing_returned,
     clippy::type_complexity,
     reason = "helpers that read well where they are used"
 )]
@@ -21,6 +23,7 @@ mod given_back;
 mod hedges;
 mod hints;
 mod places;
+mod policies;
 mod seats;
 
 use contraflow::error::Reason;
@@ -28,8 +31,8 @@ use contraflow::layer::{MapAttempt, Passthrough, PerEndpoint, Target};
 use contraflow::protocol::{Classify, Describe, Guard, Release, Replay};
 use contraflow::state::BudgetStatus;
 use contraflow::table::{
-    AwsQuota, Backoff, ClusterSpec, Endpoint, EnvoyInFlight, Finagle, GrpcThrottle, Idempotency, Jitter, LeaveRegion,
-    Queue, RouteSpec, Successes,
+    AwsQuota, Backoff, Endpoint, EnvoyInFlight, Finagle, GrpcThrottle, Idempotency, Jitter, LeaveRegion, Queue,
+    RouteSpec, Successes,
 };
 use contraflow::testing::{Backend, Call, Probe, Readiness, Step};
 use contraflow::time::{Clock, Instant, ManualClock};
@@ -358,11 +361,21 @@ impl World {
         called
     }
 
-    /// A request that needs none: it adds to what its route's hedges are bounded by.
+    /// Two requests that need none: they add to what their route's hedges are bounded by, of which not all is paid in.
     fn allow_a_hedge(&mut self) {
-        let mut called = self.call(Letter { repeats: Repeats::Never, ..letter(u64::MAX) });
-        drop(called.poll());
-        drop(called);
+        for _ in 0..2 {
+            let mut called = self.call(Letter { repeats: Repeats::Never, ..letter(u64::MAX) });
+            drop(called.poll());
+        }
+        self.taken();
+    }
+
+    /// So many requests that are answered well.
+    fn succeed(&mut self, count: usize) {
+        for _ in 0..count {
+            let mut called = self.call(letter(1));
+            assert_eq!(self.finish(&mut called), Ok(Reply::Fine));
+        }
         self.taken();
     }
 

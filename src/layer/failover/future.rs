@@ -1,6 +1,6 @@
 use super::asking::Asking;
 use crate::decide::Decision;
-use crate::error::{Error, Rejected, TimedOut};
+use crate::error::{Error, GiveUp, Rejected, TimedOut};
 use crate::layer::held::Held;
 use crate::layer::leaf::{Leaf, NotReady, Target};
 use crate::layer::pass::{Account, End, Pass, Turned, Unplaced};
@@ -213,12 +213,14 @@ where
                     if let Poll::Ready(answer) = future.poll(cx) {
                         let verdict = me.protocol.classify(answer.as_ref());
                         let mut goes_on = answer.as_ref().is_ok_and(|answer| me.protocol.goes_on(answer));
+                        let mut gave_up = None;
                         let is_success = matches!(verdict, Verdict::Known(Outcome::Success) | Verdict::AtEnd);
                         if pass.is_tracked() || !is_success {
                             let retryable = me.protocol.retryable(answer.as_ref());
                             *me.account = judged(pass, retryable);
                             // Another may answer in its place: then nobody reads this one's rest.
                             goes_on &= !pass.may_be_followed(retryable);
+                            gave_up = pass.gives_up(retryable);
                         }
                         let held = if goes_on { Some(pass.hold(verdict)) } else { None };
                         if !goes_on {
@@ -226,7 +228,11 @@ where
                         }
                         let shown = pass.shown();
                         *me.pass = None;
-                        return Poll::Ready(deliver(me.protocol, answer, held, shown));
+                        let delivered = deliver(me.protocol, answer, held, shown);
+                        return Poll::Ready(match gave_up {
+                            None => delivered,
+                            Some(why) => give_up(me.protocol, delivered, why),
+                        });
                     }
                     pass.wait();
                     if !pass.is_timed_out(me.timer, cx) {
@@ -278,6 +284,22 @@ fn judged(pass: &mut Pass, retryable: Retryable) -> Account {
         pass.fail();
     }
     pass.ended(End::Answered(retryable))
+}
+
+/// Says beside a failure why there was no other attempt.
+#[cold]
+fn give_up<K: Release<T>, T, E>(
+    protocol: &K,
+    answer: Result<K::Held<Held>, Error<E>>,
+    why: GiveUp,
+) -> Result<K::Held<Held>, Error<E>> {
+    match answer {
+        Ok(mut answer) => {
+            protocol.attach(&mut answer, why);
+            Ok(answer)
+        }
+        Err(error) => Err(error.giving_up(why)),
+    }
 }
 
 #[cold]

@@ -6,13 +6,12 @@
 //! which comes back if nothing was sent.
 
 use super::{Marks, Pass, Step};
-use crate::decide::{Digest, Passed, Tried};
-use crate::entropy::Draws;
-use crate::protocol::{Priority, Retryable};
-use crate::state::{Admission, Charge, Deposit, Extra, NotAdmitted, Paid, Seat};
+use crate::decide::{Passed, Tried};
+use crate::error::GiveUp;
+use crate::protocol::Retryable;
+use crate::state::{Admission, Charge, Deposit, NotAdmitted, Paid, Seat};
 use crate::sync::{Arc, Meeting};
-use crate::table::{Class, Policy, RetryBudget};
-use crate::time::Instant;
+use crate::table::RetryBudget;
 use crate::traffic::Pinned;
 use std::time::Duration;
 
@@ -76,6 +75,16 @@ struct Entry {
 }
 
 impl Among {
+    /// Of a request's first attempt.
+    pub(super) fn first(seat: Option<Arc<Seat>>, ledger: Option<Ledger>) -> Self {
+        Among { seat, ledger, ..Among::default() }
+    }
+
+    /// The same with the place that all share.
+    pub(super) fn seated(self, seat: Option<Arc<Seat>>) -> Self {
+        Among { seat, ..self }
+    }
+
     /// Of an attempt after others, for which this was spent; one that hurries is beside them.
     pub(crate) fn after(tried: Tried, spending: Spending, ledger: Option<Ledger>, hurries: bool) -> Self {
         Among { tried, hurries, spending: Some(spending), ledger, ..Among::default() }
@@ -110,6 +119,10 @@ pub(crate) struct Spending {
 }
 
 impl Spending {
+    pub(super) fn new(pin: Pinned, cluster: u32, charge: Charge) -> Self {
+        Spending { pin, cluster, charge: Some(charge), is_sent: false }
+    }
+
     fn deposit(&self, first: Deposit) -> Deposit {
         self.charge.as_ref().map_or(first, |charge| charge.deposit(first))
     }
@@ -120,82 +133,6 @@ impl Drop for Spending {
         let Some(charge) = self.charge.take() else { return };
         let budget = &self.pin.cluster(self.cluster).budget;
         if self.is_sent { budget.ended(charge) } else { budget.refund(charge) }
-    }
-}
-
-/// What all attempts of a request have in common.
-pub(crate) struct Stem {
-    pub(crate) pin: Pinned,
-    pub(crate) digest: Digest,
-    pub(crate) draws: Draws,
-    pub(crate) deadline: Instant,
-    since: Instant,
-    class: Class,
-    marks: Marks,
-    seat: Option<Arc<Seat>>,
-}
-
-impl Stem {
-    /// The pass of another attempt, with this number, and with less time than the request if `has_own_time`.
-    ///
-    /// Others come one priority lower than their request: what is important for the first time goes before what was tried.
-    pub(crate) fn branch(&self, number: u32, has_own_time: bool, among: Among) -> Pass {
-        let now = self.pin.now();
-        let mut class = self.class;
-        class.priority = Priority::ALL[(class.priority as usize).saturating_sub(1)];
-        let mut pass = Pass {
-            pin: self.pin.clone(),
-            digest: self.digest,
-            draws: self.draws.for_attempt(number),
-            deadline: self.deadline,
-            since: self.since,
-            began: now,
-            region: 0,
-            endpoint: 0,
-            class,
-            of_route: None,
-            of_region: None,
-            aside: None,
-            step: Step::Routed,
-            marks: self.marks,
-            record: None,
-        };
-        pass.join(Among { seat: self.seat.clone(), ..among });
-        pass.marks.set(Marks::HAS_OWN_TIME, has_own_time);
-        pass
-    }
-
-    pub(crate) fn policy(&self) -> &Policy {
-        self.pin.table().route_at(self.digest.route).policy_at(self.digest.target)
-    }
-
-    pub(crate) fn budget(&self) -> &RetryBudget {
-        self.pin.table().cluster_at(self.digest.cluster).retry_budget()
-    }
-
-    /// Whether a region looks well: it is not evacuated, its limit has room, and most of its endpoints answer.
-    pub(crate) fn is_well(&self, region: u32) -> bool {
-        let handle = &self.pin.cluster(self.digest.cluster).regions[region as usize];
-        let suspects = handle.endpoints.iter().filter(|endpoint| endpoint.is_suspect()).count();
-        2 * suspects <= handle.endpoints.len()
-            && handle.state.bound.has_room()
-            && !handle.state.veto().forbids(self.pin.now())
-    }
-
-    /// What another attempt takes of the cluster's budget, if anything is left.
-    pub(crate) fn spend(&self, extra: Extra, now: Instant) -> Option<Spending> {
-        let handle = self.pin.cluster(self.digest.cluster);
-        let charge = handle.budget.withdraw(self.budget(), extra, || handle.in_flight(), now)?;
-        let (pin, cluster) = (self.pin.clone(), self.digest.cluster);
-        Some(Spending { pin, cluster, charge: Some(charge), is_sent: false })
-    }
-}
-
-impl Drop for Stem {
-    fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
-            seat.leave();
-        }
     }
 }
 
@@ -223,41 +160,34 @@ impl Pass {
         self.marks.has(Marks::IS_UNTRUSTED)
     }
 
-    /// Whether the cluster's budget has anything for another attempt.
-    pub(crate) fn has_budget(&self) -> bool {
+    /// Whether the cluster's budget has anything for another attempt; remembered if not.
+    pub(crate) fn has_budget(&mut self) -> bool {
         let handle = self.pin.cluster(self.digest.cluster);
-        handle.budget.has_any(self.in_cluster().retry_budget(), || handle.in_flight(), self.began)
+        let has_any = handle.budget.has_any(self.in_cluster().retry_budget(), || handle.in_flight(), self.began);
+        self.marks.set(Marks::HAS_NO_BUDGET, !has_any);
+        has_any
     }
 
-    /// What its request's attempts have in common; this is the first of them.
-    pub(crate) fn stem(&mut self, has_own_time: bool, ledger: Option<Ledger>) -> Stem {
-        let seat = self.policy().is_limited.then(|| {
-            let (route, _) = self.route_limit();
-            let seat = Arc::new(Seat::new(route.state.clone()));
-            if let Some(of_route) = self.of_route.take() {
-                seat.take(of_route);
-            }
-            seat
-        });
-        let stem = Stem {
-            pin: self.pin.clone(),
-            digest: self.digest,
-            draws: self.draws,
-            deadline: self.deadline,
-            since: self.since,
-            class: self.class,
-            marks: self.marks,
-            seat: seat.clone(),
-        };
-        if seat.is_some() || ledger.is_some() {
-            self.join(Among { seat, ledger, ..Among::default() });
+    /// Why there is no other attempt after an end that says so, of a request that was not copied since nothing was left of the
+    /// budget; observers are told.
+    pub(crate) fn gives_up(&self, retryable: Retryable) -> Option<GiveUp> {
+        let is_retry = self.policy().retry.attempts > 1 && self.is_safe(retryable);
+        (is_retry && self.marks.has(Marks::HAS_NO_BUDGET)).then(|| {
+            self.pin.shared().tell(|observer| observer.gave_up(&self.pin, &GiveUp::Budget));
+            GiveUp::Budget
+        })
+    }
+
+    /// Whether it may be sent again after such an answer.
+    fn is_safe(&self, retryable: Retryable) -> bool {
+        match retryable {
+            Retryable::No | Retryable::Never => false,
+            Retryable::MaybeProcessed { .. } => self.is_idempotent(),
+            Retryable::NotProcessed { .. } => true,
         }
-        self.marks.set(Marks::TRACKED, true);
-        self.marks.set(Marks::HAS_OWN_TIME, has_own_time);
-        stem
     }
 
-    fn join(&mut self, among: Among) {
+    pub(super) fn join(&mut self, among: Among) {
         if let Some(seat) = &among.seat {
             seat.enter();
         }
@@ -375,7 +305,8 @@ impl Pass {
     /// Takes what an attempt after the first costs of a region's share; none of budgets that have no shares.
     fn pay(&self, region: u32) -> Result<Option<Paid>, NotAdmitted> {
         let RetryBudget::Successes(knobs) = self.in_cluster().retry_budget() else { return Ok(None) };
-        if self.number() == 0 {
+        // A cluster of one region has nothing to share.
+        if self.number() == 0 || self.in_cluster().regions().len() == 1 {
             return Ok(None);
         }
         let floor = knobs.floor.filter(|_| !self.hurries());
@@ -450,12 +381,7 @@ impl Pass {
     pub(crate) fn may_be_followed(&self, retryable: Retryable) -> bool {
         let policy = self.policy();
         let most = policy.retry.attempts.max(policy.hedge.map_or(1, |hedge| hedge.attempts));
-        let is_safe = match retryable {
-            Retryable::No | Retryable::Never => false,
-            Retryable::MaybeProcessed { .. } => self.is_idempotent(),
-            Retryable::NotProcessed { .. } => true,
-        };
-        self.is_tracked() && is_safe && self.number() + 1 < most
+        self.is_tracked() && self.is_safe(retryable) && self.number() + 1 < most
     }
 
     /// A failure that may be retried: it funds nothing, and some budgets count it.

@@ -29,6 +29,8 @@ impl Marks {
     pub(super) const IS_HEDGED: Marks = Marks(128);
     /// It has less time than its request, from when it is sent: the route's time for one attempt.
     pub(super) const HAS_OWN_TIME: Marks = Marks(256);
+    /// It would have been copied, and nothing was left of the budget.
+    pub(super) const HAS_NO_BUDGET: Marks = Marks(1024);
     /// Its answer says that another attempt may do better.
     pub(super) const HAS_FAILED: Marks = Marks(512);
 
@@ -66,6 +68,6 @@ pub(super) fn count(pin: &Pinned, policy: &Policy, digest: Digest, now: Instant)
     if let Some(hedge) = &policy.hedge
         && let Some(hedging) = pin.route_state(digest.route).and_then(|route| route.state.hedging())
     {
-        hedging.request(hedge.max_extra);
+        hedging.request(hedge.max_extra, now);
     }
 }

@@ -242,8 +242,9 @@ impl Course {
         (after <= self.policy().retry.max_hint).then_some(after)
     }
 
-    /// There will be no hedge of this request any more.
-    pub(super) fn hedge_no_more(&mut self) {
+    /// Nobody took an attempt beside others: it was none, and there will be no hedge of this request any more.
+    pub(super) fn not_begun(&mut self) {
+        self.made -= 1;
         self.may_hedge = false;
     }
 
@@ -269,9 +270,10 @@ impl Course {
         }
         let now = self.now();
         let route = self.stem.pin.route_state(self.stem.digest.route)?;
+        let max_extra = self.policy().hedge?.max_extra;
         let spending = self.stem.spend(Extra::Hedge, now)?;
         // What was spent comes back if this says no.
-        route.state.hedging()?.allows(now).then_some(spending)
+        route.state.hedging()?.allows(max_extra, now).then_some(spending)
     }
 
     fn tell(&self, cause: Cause, wait: Duration) {

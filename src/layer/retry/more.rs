@@ -259,7 +259,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             if let Some(why) = why {
                 self.course.tell_gave_up(why);
             }
-            self.course.hedge_no_more();
+            self.course.not_begun();
             return None;
         }
         if self.failed.is_none() {
@@ -334,7 +334,8 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
 
     /// Begins an attempt with a copy of the request; the last gets the copy itself.
     fn begin(&mut self, mut pass: Pass) -> Option<A::Future> {
-        let is_last = self.course.is_last();
+        // A hedge that nobody takes has not been, and leaves the copy for another.
+        let is_last = self.course.is_last() && !pass.hurries();
         let mut copy = self.copy.take()?;
         let next = if is_last { None } else { (self.ways.copy)(&self.protocol, &mut copy, self.course.max_body()) };
         self.copy = next;

@@ -734,7 +734,7 @@ fn a_waker_may_drop_a_reader() {
     }
 }
 
-/// Readers on threads of their own.
+/// Readers on threads of their own, each of which sleeps until it is waked.
 #[test]
 fn readers_read_at_once() {
     struct Thread(std::thread::Thread);
@@ -758,15 +758,20 @@ fn readers_read_at_once() {
             }
         }
     }
-    for _ in 0..50 {
-        let steps = (0..200_u8).flat_map(|at| [Step::Data(vec![at]), Step::Yield]);
+    for _ in 0..20 {
+        let steps = (0..200_u8).flat_map(|at| [Step::Data(vec![at]), Step::Wait]);
         let plan = Plan::new(steps);
         let whole = plan.whole().data;
         let (mut body, hand) = plan.body();
         let copies = (0..3).map(|_| body.copy(1000).expect("it is whole")).collect::<Vec<_>>();
         std::thread::scope(|scope| {
             let readers = copies.into_iter().chain([body]).map(|body| scope.spawn(move || read(body)));
-            for reader in readers.collect::<Vec<_>>() {
+            let readers = readers.collect::<Vec<_>>();
+            while !readers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                hand.move_on();
+                std::thread::yield_now();
+            }
+            for reader in readers {
                 assert_eq!(reader.join().expect("it ends"), whole);
             }
         });

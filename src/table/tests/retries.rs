@@ -1,7 +1,7 @@
 //! What routes and clusters have of retries, hedges and budgets once everything is merged.
 
 use super::specs::api;
-use crate::table::{Cluster, Hedge, HedgeDelay, Match, Retry, RetryBudget, Route, Table, TableSpec};
+use crate::table::{Cluster, Hedge, HedgeDelay, Retry, RetryBudget, Route, Table, TableSpec};
 use crate::unit::Ratio;
 use std::time::Duration;
 
@@ -38,7 +38,6 @@ fn nothing_is_sent_twice_unless_somebody_asks_for_it() {
     assert_eq!(all(&table).retry("api"), Some(&Retry::none()));
     assert_eq!(all(&table).hedge("api"), None);
     assert!(!may_retry(&table));
-    assert!(!cluster(&table, "api").is_retried);
     assert_eq!(cluster(&table, "api").retry_budget(), &RetryBudget::default());
     assert_eq!((all(&table).retry("other"), all(&table).hedge("other")), (None, None));
 }
@@ -91,7 +90,6 @@ fn none_switches_off_what_would_be_inherited() {
     assert_eq!(all(&off).retry("api"), Some(&Retry::none()));
     assert_eq!(all(&off).hedge("api"), None);
     assert!(!may_retry(&off));
-    assert!(!cluster(&off, "api").is_retried);
     // Of a cluster for its routes, and a route may ask again.
     let on = built(|spec| {
         spec.defaults.retry = Some(TABLE);
@@ -107,21 +105,6 @@ fn a_hedge_is_a_second_attempt_without_retries_too() {
     assert_eq!(all(&table).retry("api").map(|retry| retry.attempts), Some(1));
     assert_eq!(all(&table).hedge("api"), Some(&Hedge::default()));
     assert!(may_retry(&table));
-    assert!(cluster(&table, "api").is_retried);
-}
-
-#[test]
-fn a_cluster_is_retried_when_one_route_that_splits_over_it_may_whatever_its_weight() {
-    let table = built(|spec| {
-        *spec = spec.clone().route("some", |r| {
-            r.when(Match::new().path("/some")).split([("api", 1), ("other", 0)]).retry(Retry::default())
-        });
-    });
-    assert!(!may_retry(&table));
-    assert!(cluster(&table, "api").is_retried);
-    assert!(cluster(&table, "other").is_retried);
-    let only = built(|spec| spec.cluster_mut("other").unwrap().knobs.retry = Some(TABLE));
-    assert!(!cluster(&only, "other").is_retried, "no route goes there");
 }
 
 #[test]
@@ -132,8 +115,6 @@ fn each_cluster_of_a_split_has_its_own() {
     });
     assert_eq!(all(&table).retry("api"), Some(&Retry::none()));
     assert_eq!(all(&table).retry("other"), Some(&CLUSTER));
-    assert!(!cluster(&table, "api").is_retried);
-    assert!(cluster(&table, "other").is_retried);
 }
 
 #[test]
