@@ -23,14 +23,14 @@ pub(crate) struct Hedging {
     pub(crate) latencies: Latencies,
     /// The part of its requests that may be sent twice.
     ///
-    /// Slow answers come in pairs by chance, so some has to be saved up; and the part has to hold over any ten seconds. So nine
-    /// tenths of it are paid in, and as much as a second's requests are worth is saved up, at least one.
+    /// Slow answers come in pairs by chance, so some has to be saved up; and the part has to hold over any ten seconds. So most
+    /// of it is paid in, and as much as a second's requests are worth is saved up, at least one.
     allowance: Tokens,
     pace: Pace,
 }
 
 /// The part of what a request may add that is paid in for it.
-const PAID_IN: f64 = 0.9;
+const PAID_IN: f64 = 0.85;
 
 impl Hedging {
     fn new() -> Self {

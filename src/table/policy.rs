@@ -231,6 +231,11 @@ pub(crate) struct Policy {
 const _: () = assert!(offset_of!(Policy, pick) <= 40);
 
 impl Policy {
+    /// How many attempts there may be, retries and hedges together.
+    pub(crate) fn most_attempts(&self) -> u32 {
+        self.retry.attempts.max(self.hedge.map_or(1, |hedge| hedge.attempts))
+    }
+
     pub(crate) fn from_knobs(knobs: Knobs) -> Self {
         let retry = knobs.retry.unwrap_or(Retry::none());
         let hedge = knobs.hedge.filter(|hedge| hedge.attempts > 1);

@@ -13,6 +13,7 @@ use crate::state::{Admission, Charge, Deposit, NotAdmitted, Paid, Seat};
 use crate::sync::{Arc, Meeting};
 use crate::table::RetryBudget;
 use crate::traffic::Pinned;
+use std::task::Waker;
 use std::time::Duration;
 
 /// What few passes have.
@@ -72,6 +73,8 @@ pub struct Ledger(Arc<Meeting<Entry>>);
 struct Entry {
     account: Account,
     is_superseded: bool,
+    /// Who wants to know when it is sent: another task may drive it.
+    waker: Option<Waker>,
 }
 
 impl Among {
@@ -97,7 +100,27 @@ impl Ledger {
     }
 
     fn put(&self, account: Account) {
-        self.0.lock().account = account;
+        let waker = {
+            let mut entry = self.0.lock();
+            entry.account = account;
+            entry.waker.take()
+        };
+        // With the lock free: whoever is waked may come at once.
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Wakes this when the attempt is sent.
+    pub(crate) fn wake_when_sent(&self, waker: &Waker) {
+        let mut entry = self.0.lock();
+        let is_told = entry.account.sent.is_some();
+        let old = if is_told { None } else { entry.waker.replace(waker.clone()) };
+        drop(entry);
+        drop(old);
+        if is_told {
+            waker.wake_by_ref();
+        }
     }
 
     /// Another attempt was answered first.
@@ -379,9 +402,7 @@ impl Pass {
 
     /// Whether another attempt may be made after an answer that says so.
     pub(crate) fn may_be_followed(&self, retryable: Retryable) -> bool {
-        let policy = self.policy();
-        let most = policy.retry.attempts.max(policy.hedge.map_or(1, |hedge| hedge.attempts));
-        self.is_tracked() && self.is_safe(retryable) && self.number() + 1 < most
+        self.is_tracked() && self.is_safe(retryable) && self.number() + 1 < self.policy().most_attempts()
     }
 
     /// A failure that may be retried: it funds nothing, and some budgets count it.

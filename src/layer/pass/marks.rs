@@ -29,10 +29,10 @@ impl Marks {
     pub(super) const IS_HEDGED: Marks = Marks(128);
     /// It has less time than its request, from when it is sent: the route's time for one attempt.
     pub(super) const HAS_OWN_TIME: Marks = Marks(256);
-    /// It would have been copied, and nothing was left of the budget.
-    pub(super) const HAS_NO_BUDGET: Marks = Marks(1024);
     /// Its answer says that another attempt may do better.
     pub(super) const HAS_FAILED: Marks = Marks(512);
+    /// It would have been copied, and nothing was left of the budget.
+    pub(super) const HAS_NO_BUDGET: Marks = Marks(1024);
 
     #[inline]
     pub(super) fn has(self, mark: Marks) -> bool {

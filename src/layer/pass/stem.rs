@@ -58,7 +58,16 @@ impl Stem {
         self.pin.table().route_at(self.digest.route).policy_at(self.digest.target)
     }
 
-    pub(crate) fn budget(&self) -> &RetryBudget {
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.marks.has(Marks::IS_IDEMPOTENT)
+    }
+
+    /// Whether the attempt of this number has less time than its request.
+    pub(crate) fn has_own_time(&self, number: u32) -> bool {
+        has_own_time(self.policy(), self.is_idempotent(), number)
+    }
+
+    fn budget(&self) -> &RetryBudget {
         self.pin.table().cluster_at(self.digest.cluster).retry_budget()
     }
 
@@ -80,6 +89,11 @@ impl Stem {
     }
 }
 
+/// The last attempt has all that is left, and so has what may not be sent twice.
+fn has_own_time(policy: &Policy, is_idempotent: bool, number: u32) -> bool {
+    is_idempotent && policy.retry.per_try.is_some() && number + 1 < policy.retry.attempts
+}
+
 impl Drop for Stem {
     fn drop(&mut self) {
         if let Some(seat) = self.seat.take() {
@@ -89,6 +103,11 @@ impl Drop for Stem {
 }
 
 impl Pass {
+    /// Whether it would have less time than its request as the attempt of this number.
+    pub(crate) fn has_own_time(&self, number: u32) -> bool {
+        has_own_time(self.policy(), self.is_idempotent(), number)
+    }
+
     /// What its request's attempts have in common; this is the first of them.
     pub(crate) fn stem(&mut self, has_own_time: bool, ledger: Option<Ledger>) -> Stem {
         let seat = self.policy().is_limited.then(|| {

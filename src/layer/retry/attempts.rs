@@ -1,17 +1,18 @@
 //! How the attempts of a request are made: straight in the failover stage, or through the layers that stand before it.
 
-use crate::error::{Error, GiveUp};
+use crate::error::{Error, GiveUp, Reason, Rejected};
 use crate::layer::attempt::Attempt;
 use crate::layer::failover::FailoverFuture;
 use crate::layer::held::Held;
 use crate::layer::leaf::Leaf;
 use crate::layer::pass::{Account, Ledger};
 use crate::protocol::{Classify, Release};
+use crate::time::Sleep;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use tower_service::Service;
 
 /// Makes the attempts of one request: [`Straight`] or [`Layered`].
@@ -34,6 +35,10 @@ pub trait Attempts<Q, K>: sealed::Sealed {
     /// How it went, so far.
     #[doc(hidden)]
     fn account(future: Pin<&Self::Future>) -> Account;
+
+    /// Wakes this when it is sent, if that may happen without its being polled.
+    #[doc(hidden)]
+    fn wake_when_sent(future: Pin<&Self::Future>, waker: &Waker);
 
     /// Another was answered first.
     #[doc(hidden)]
@@ -88,6 +93,8 @@ where
         future.get_ref().account()
     }
 
+    fn wake_when_sent(_: Pin<&Self::Future>, _: &Waker) {}
+
     fn supersede(future: Pin<&mut Self::Future>) {
         future.supersede();
     }
@@ -126,15 +133,21 @@ where
     fn attempt(&mut self, attempt: Attempt<Q, K>) -> Self::Future {
         let ledger = attempt.pass.ledger();
         let asking = Some((self.service.clone(), attempt));
-        LayeredFuture { state: State::Asking { asking }, ledger }
+        LayeredFuture { state: State::Asking { asking }, ledger, timer: None }
     }
 
     fn over(_: K) -> Self::Future {
-        LayeredFuture { state: State::Asking { asking: None }, ledger: None }
+        LayeredFuture { state: State::Asking { asking: None }, ledger: None, timer: None }
     }
 
     fn account(future: Pin<&Self::Future>) -> Account {
         future.ledger.as_ref().map(Ledger::account).unwrap_or_default()
+    }
+
+    fn wake_when_sent(future: Pin<&Self::Future>, waker: &Waker) {
+        if let Some(ledger) = &future.ledger {
+            ledger.wake_when_sent(waker);
+        }
     }
 
     fn supersede(future: Pin<&mut Self::Future>) {
@@ -158,6 +171,7 @@ pin_project! {
         state: State<Q, K, S, F>,
         // None of an attempt that is the only one.
         ledger: Option<Ledger>,
+        timer: Option<Sleep>,
     }
 }
 
@@ -179,7 +193,7 @@ impl<Q, K, S, F> fmt::Debug for LayeredFuture<Q, K, S, F> {
 impl<Q, K, S, F> LayeredFuture<Q, K, S, F> {
     /// Of an attempt that was called already.
     pub(super) fn calling(future: F, ledger: Option<Ledger>) -> Self {
-        LayeredFuture { state: State::Calling { future }, ledger }
+        LayeredFuture { state: State::Calling { future }, ledger, timer: None }
     }
 }
 
@@ -191,12 +205,19 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let me = self.project();
+        let mut state = me.state;
         loop {
             match state.as_mut().project() {
                 StateProj::Asking { asking } => {
-                    let Some((service, _)) = asking else { panic!("polled after it was over") };
-                    let said = ready!(service.poll_ready(cx));
+                    let Some((service, attempt)) = asking else { panic!("polled after it was over") };
+                    let said = match service.poll_ready(cx) {
+                        Poll::Ready(said) => said,
+                        Poll::Pending if attempt.pass.timing().is_some_and(|timing| timing.is_over(me.timer, cx)) => {
+                            Err(Error::Rejected(Rejected::new(Reason::Deadline)))
+                        }
+                        Poll::Pending => return Poll::Pending,
+                    };
                     let Some((mut service, attempt)) = asking.take() else { panic!("polled after it was over") };
                     if let Err(error) = said {
                         return Poll::Ready(Err(error));

@@ -30,7 +30,6 @@ pub(super) struct Course {
     made: u32,
     /// Where those were sent.
     tried: Tried,
-    is_idempotent: bool,
     last_wait: Duration,
     /// A server asked for no more.
     is_stopped: bool,
@@ -49,14 +48,10 @@ pub(super) enum Next {
 impl Course {
     /// The course of a request whose first attempt begins.
     pub(super) fn begin(pass: &mut Pass, ledger: Option<Ledger>) -> Self {
-        let is_idempotent = pass.is_idempotent();
-        let policy = pass.policy();
-        let may_hedge = is_idempotent && policy.hedge.is_some();
-        // What may not be sent twice has all the time there is.
-        let has_own_time = is_idempotent && policy.retry.per_try.is_some() && policy.retry.attempts > 1;
-        let stem = pass.stem(has_own_time, ledger);
+        let may_hedge = pass.is_idempotent() && pass.policy().hedge.is_some();
+        let stem = pass.stem(pass.has_own_time(0), ledger);
         let (tried, last_wait) = (Tried::default(), Duration::ZERO);
-        Course { stem, made: 1, tried, is_idempotent, last_wait, is_stopped: false, may_hedge }
+        Course { stem, made: 1, tried, last_wait, is_stopped: false, may_hedge }
     }
 
     fn policy(&self) -> &Policy {
@@ -75,15 +70,9 @@ impl Course {
         self.policy().retry.max_body as usize
     }
 
-    /// How many attempts there may be, retries and hedges together.
-    fn most(&self) -> u32 {
-        let policy = self.policy();
-        policy.retry.attempts.max(policy.hedge.map_or(1, |hedge| hedge.attempts))
-    }
-
     /// Whether the attempt that was begun last is the last that there may be.
     pub(super) fn is_last(&self) -> bool {
-        self.made >= self.most()
+        self.made >= self.policy().most_attempts()
     }
 
     /// What is left of the deadline, if there is one.
@@ -134,7 +123,7 @@ impl Course {
             End::Answered(Retryable::NotProcessed { after }) => (false, after),
         };
         let retry = self.policy().retry;
-        if was_processed && !self.is_idempotent || retry.attempts <= 1 {
+        if was_processed && !self.stem.is_idempotent() || retry.attempts <= 1 {
             return Err(None);
         }
         let now = self.now();
@@ -185,9 +174,7 @@ impl Course {
 
     /// The pass of the next attempt, for which this was spent.
     pub(super) fn retry(&mut self, spending: Spending, ledger: Option<Ledger>) -> Pass {
-        let retry = self.policy().retry;
-        // The last has all that is left.
-        let has_own_time = self.is_idempotent && retry.per_try.is_some() && self.made + 1 < retry.attempts;
+        let has_own_time = self.stem.has_own_time(self.made);
         let tried = self.tried.going(self.way(), false);
         self.branch(has_own_time, Among::after(tried, spending, ledger, false))
     }
@@ -221,7 +208,7 @@ impl Course {
     }
 
     /// How long after the last attempt was sent the next is sent beside so many, if one may be.
-    pub(super) fn hedge_delay(&mut self, under_way: usize) -> Option<Duration> {
+    pub(super) fn hedge_delay(&self, under_way: usize) -> Option<Duration> {
         let hedge = self.hedge_beside(under_way)?;
         match hedge.delay {
             HedgeDelay::Fixed(delay) => Some(delay),
@@ -250,7 +237,7 @@ impl Course {
 
     fn hedge_beside(&self, under_way: usize) -> Option<Hedge> {
         let hedge = self.policy().hedge.filter(|_| self.may_hedge)?;
-        (under_way < hedge.attempts as usize && self.made < self.most()).then_some(hedge)
+        (under_way < hedge.attempts as usize && self.made < self.policy().most_attempts()).then_some(hedge)
     }
 
     /// Spends what a hedge costs, if it may be sent now. If not, there will be none for this request: it never fails for that.

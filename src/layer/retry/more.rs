@@ -110,35 +110,17 @@ where
 impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     /// `first` is the future's own place for an attempt.
     pub(crate) fn poll(&mut self, mut first: Pin<&mut A::Future>, cx: &mut Context<'_>) -> Poll<Answered<Q, K, A>> {
-        if self.is_alone() {
-            // As nearly always: the first attempt, and a success.
-            let polled = poll(first.as_mut(), cx);
-            let account = A::account(first.as_ref());
-            if let Poll::Ready(answer) = polled {
-                self.has_first = false;
-                if account.end == Some(End::Answered(Retryable::No)) {
-                    return Poll::Ready(answer);
-                }
-                first.set(self.over());
-                self.first_is_known = self.notice(self.first_is_known, account);
-                if let Some(answer) = self.ended(answer, account, false) {
-                    return Poll::Ready(answer);
-                }
-            } else {
-                self.first_is_known = self.notice(self.first_is_known, account);
-                let spending = ready!(self.poll_hedge(1, cx));
-                self.begin_beside(spending);
-            }
-        }
         loop {
             if let Poll::Ready(answer) = self.poll_attempts(first.as_mut(), cx) {
                 self.supersede(first);
                 return Poll::Ready(answer);
             }
-            let under_way = usize::from(self.has_first) + self.beside.len();
-            if under_way > 0 {
-                let spending = ready!(self.poll_hedge(under_way, cx));
-                self.begin_beside(spending);
+            if self.under_way() > 0 {
+                let spending = ready!(self.poll_hedge(first.as_ref(), cx));
+                let pass = self.course.hedge(spending, self.attempts.ledger());
+                if let Some(future) = self.begin(pass) {
+                    self.beside.push(Beside { future: Box::pin(future), is_known: false });
+                }
                 continue;
             }
             if let Some((timer, _)) = &mut self.wait {
@@ -168,17 +150,9 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
         }
     }
 
-    /// Whether there is one attempt under way, in the future's own place.
-    fn is_alone(&self) -> bool {
-        self.has_first && self.beside.is_empty()
-    }
-
-    /// Begins an attempt beside those under way.
-    fn begin_beside(&mut self, spending: Spending) {
-        let pass = self.course.hedge(spending, self.attempts.ledger());
-        if let Some(future) = self.begin(pass) {
-            self.beside.push(Beside { future: Box::pin(future), is_known: false });
-        }
+    /// How many attempts are under way.
+    fn under_way(&self) -> usize {
+        usize::from(self.has_first) + self.beside.len()
     }
 
     /// The future of an attempt that is over.
@@ -191,13 +165,19 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
         if self.has_first {
             let polled = poll(first.as_mut(), cx);
             let account = A::account(first.as_ref());
-            self.first_is_known = self.notice(self.first_is_known, account);
             if let Poll::Ready(answer) = polled {
                 self.has_first = false;
-                first.set(self.over());
-                if let Some(answer) = self.ended(answer, account, !self.beside.is_empty()) {
+                if account.end == Some(End::Answered(Retryable::No)) {
+                    // As nearly always: not moved any further than it has to be.
                     return Poll::Ready(answer);
                 }
+                self.notice(self.first_is_known, account);
+                first.set(self.over());
+                if let Some(answer) = self.ended(answer, account) {
+                    return Poll::Ready(answer);
+                }
+            } else {
+                self.first_is_known = self.notice(self.first_is_known, account);
             }
         }
         let mut at = 0;
@@ -213,8 +193,7 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
                 }
                 Poll::Ready(answer) => {
                     drop(self.beside.remove(at));
-                    let has_others = self.has_first || !self.beside.is_empty();
-                    if let Some(answer) = self.ended(answer, account, has_others) {
+                    if let Some(answer) = self.ended(answer, account) {
                         return Poll::Ready(answer);
                     }
                 }
@@ -236,7 +215,8 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     }
 
     /// An attempt ended; its answer, if that is handed on.
-    fn ended(&mut self, answer: Answered<Q, K, A>, account: Account, has_others: bool) -> Option<Answered<Q, K, A>> {
+    fn ended(&mut self, answer: Answered<Q, K, A>, account: Account) -> Option<Answered<Q, K, A>> {
+        let has_others = self.under_way() > 0;
         let end = Course::end(account);
         if self.course.is_failure(end) {
             self.failed = Some(Box::new((end, answer)));
@@ -251,22 +231,19 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
             return Some(answer);
         }
         // Nobody could take it. That is the request's answer only if it is all there is.
+        if !has_others && self.failed.is_none() {
+            return Some(answer);
+        }
         let why = match &answer {
             Err(Error::Rejected(rejected)) => Some(GiveUp::Refused(rejected.reason())),
             _ => None,
         };
-        if has_others {
-            if let Some(why) = why {
-                self.course.tell_gave_up(why);
-            }
-            self.course.not_begun();
-            return None;
-        }
-        if self.failed.is_none() {
-            return Some(answer);
-        }
         if let Some(why) = why {
             self.course.tell_gave_up(why);
+        }
+        if has_others {
+            self.course.not_begun();
+            return None;
         }
         Some(self.deliver(why))
     }
@@ -287,31 +264,25 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
 
     /// An attempt failed beside others: the next one beside them is due at once, or when the server says.
     fn hurry(&mut self, end: End) {
-        let under_way = usize::from(self.has_first) + self.beside.len();
-        self.hedge = match self.course.hurried_delay(end, under_way) {
-            None => HedgeTimer::Off,
-            Some(after) => {
-                let timer = self.course.sleep_until(self.course.now().after(after));
-                HedgeTimer::Set { timer, after }
-            }
-        };
+        self.hedge = self.hedge_after(self.course.hurried_delay(end, self.under_way()));
+    }
+
+    fn hedge_after(&self, after: Option<Duration>) -> HedgeTimer {
+        let Some(after) = after else { return HedgeTimer::Off };
+        HedgeTimer::Set { timer: self.course.sleep_until(self.course.now().after(after)), after }
     }
 
     /// Ready with what a hedge costs when one is to be sent beside those under way.
-    fn poll_hedge(&mut self, under_way: usize, cx: &mut Context<'_>) -> Poll<Spending> {
+    fn poll_hedge(&mut self, first: Pin<&A::Future>, cx: &mut Context<'_>) -> Poll<Spending> {
+        let under_way = self.under_way();
         if let HedgeTimer::Unset = self.hedge {
             // Not before it was sent: until then it costs nobody anything.
             let is_sent = self.first_is_known || self.beside.iter().any(|one| one.is_known);
             if !is_sent {
+                A::wake_when_sent(first, cx.waker());
                 return Poll::Pending;
             }
-            self.hedge = match self.course.hedge_delay(under_way) {
-                None => HedgeTimer::Off,
-                Some(after) => {
-                    let timer = self.course.sleep_until(self.course.now().after(after));
-                    HedgeTimer::Set { timer, after }
-                }
-            };
+            self.hedge = self.hedge_after(self.course.hedge_delay(under_way));
         }
         let HedgeTimer::Set { timer, after } = &mut self.hedge else { return Poll::Pending };
         ready!(Pin::new(timer).poll(cx));
@@ -333,14 +304,13 @@ impl<K: Clone, Q, A: Attempts<Q, K>> More<K, Q, A> {
     }
 
     /// Begins an attempt with a copy of the request; the last gets the copy itself.
-    fn begin(&mut self, mut pass: Pass) -> Option<A::Future> {
+    fn begin(&mut self, pass: Pass) -> Option<A::Future> {
         // A hedge that nobody takes has not been, and leaves the copy for another.
         let is_last = self.course.is_last() && !pass.hurries();
         let mut copy = self.copy.take()?;
         let next = if is_last { None } else { (self.ways.copy)(&self.protocol, &mut copy, self.course.max_body()) };
         self.copy = next;
         (self.ways.mark)(&self.protocol, &mut copy, pass.number(), self.course.left());
-        pass.choose_by_now();
         Some(self.attempts.attempt(Attempt { request: copy, pass, protocol: self.protocol.clone() }))
     }
 
