@@ -19,6 +19,7 @@ mod claims;
 mod copies;
 mod course;
 mod deadline;
+mod findings;
 mod given_back;
 mod hedges;
 mod hints;
