@@ -1,14 +1,14 @@
 //! A protocol whose answers may be retried or not as your code says.
 
 use super::facts::Facts;
-use super::marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
+use super::forward::forward_the_rest;
+use super::marker::{Classify, Describe};
 use super::outcome::Verdict;
 use super::retryable::Retryable;
 use crate::error::Rejected;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
 /// A protocol and a function that says which answers may be retried; where it says nothing, and in all else, the protocol
 /// decides.
@@ -101,6 +101,8 @@ fn only_connecting_gives(kind: io::ErrorKind) -> bool {
     matches!(kind, ConnectionRefused | AddrNotAvailable | AddrInUse)
 }
 
+forward_the_rest!(Classified);
+
 impl<K: fmt::Debug, F> fmt::Debug for Classified<K, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Classified").field("protocol", &self.protocol).finish_non_exhaustive()
@@ -119,40 +121,6 @@ impl<R, K: Describe<R>, F> Describe<R> for Classified<K, F> {
     }
 }
 
-impl<R, K: Replay<R>, F> Replay<R> for Classified<K, F> {
-    type Sent = K::Sent;
-
-    #[inline]
-    fn seal(&self, request: R) -> Self::Sent {
-        self.protocol.seal(request)
-    }
-
-    #[inline]
-    fn copy(&self, sent: &mut Self::Sent, max_body: usize) -> Option<Self::Sent> {
-        self.protocol.copy(sent, max_body)
-    }
-
-    fn is_whole(&self, copy: &Self::Sent) -> bool {
-        self.protocol.is_whole(copy)
-    }
-
-    fn claim(&self, copy: &mut Self::Sent) -> bool {
-        self.protocol.claim(copy)
-    }
-
-    fn is_complete(&self, copy: &Self::Sent) -> bool {
-        self.protocol.is_complete(copy)
-    }
-
-    fn unmark(&self, sent: &mut Self::Sent) {
-        self.protocol.unmark(sent);
-    }
-
-    fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {
-        self.protocol.mark(sent, previous, left);
-    }
-}
-
 impl<T, E, K, F> Classify<T, E> for Classified<K, F>
 where
     K: Classify<T, E>,
@@ -168,39 +136,10 @@ where
     }
 }
 
-impl<T, K: Release<T>, F> Release<T> for Classified<K, F> {
-    type Held<G: Guard> = K::Held<G>;
-
-    #[inline]
-    fn goes_on(&self, answer: &T) -> bool {
-        self.protocol.goes_on(answer)
-    }
-
-    #[inline]
-    fn hold<G: Guard>(&self, answer: T, guard: G) -> Self::Held<G> {
-        self.protocol.hold(answer, guard)
-    }
-
-    #[inline]
-    fn bare<G: Guard>(&self, answer: T) -> Self::Held<G> {
-        self.protocol.bare(answer)
-    }
-
-    fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, answer: &mut Self::Held<G>, value: V) {
-        self.protocol.attach(answer, value);
-    }
-}
-
-impl<T, K: Answer<T>, F> Answer<T> for Classified<K, F> {
-    fn answer(&self, refusal: &Refusal) -> T {
-        self.protocol.answer(refusal)
-    }
-}
-
 #[cfg(all(test, not(contraflow_loom)))]
 mod tests {
     use super::*;
-    use crate::protocol::{Http, Outcome, Prioritized, Priority};
+    use crate::protocol::{Http, Outcome, Prioritized, Priority, Replay};
     use http::{Request, Response};
     use http_body_util::Empty;
     use std::io::ErrorKind;

@@ -64,6 +64,7 @@
 mod body;
 mod classified;
 mod facts;
+mod forward;
 mod grpc;
 mod grpc_timeout;
 mod host;

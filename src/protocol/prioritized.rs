@@ -1,13 +1,13 @@
 //! A protocol whose requests matter more or less, as your code says.
 
 use super::facts::Facts;
-use super::marker::{Answer, Classify, Describe, Guard, Refusal, Release, Replay};
+use super::forward::forward_the_rest;
+use super::marker::{Classify, Describe};
 use super::outcome::Verdict;
 use super::priority::Priority;
 use super::retryable::Retryable;
 use crate::error::Rejected;
 use std::fmt;
-use std::time::Duration;
 
 /// A protocol and a function that says how much a request matters; all else is the protocol's.
 ///
@@ -48,6 +48,8 @@ impl<K, F> Prioritized<K, F> {
     }
 }
 
+forward_the_rest!(Prioritized);
+
 impl<K: fmt::Debug, F> fmt::Debug for Prioritized<K, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prioritized").field("protocol", &self.protocol).finish_non_exhaustive()
@@ -66,40 +68,6 @@ impl<R, K: Describe<R>, F: Fn(&R) -> Priority> Describe<R> for Prioritized<K, F>
     }
 }
 
-impl<R, K: Replay<R>, F> Replay<R> for Prioritized<K, F> {
-    type Sent = K::Sent;
-
-    #[inline]
-    fn seal(&self, request: R) -> Self::Sent {
-        self.protocol.seal(request)
-    }
-
-    #[inline]
-    fn copy(&self, sent: &mut Self::Sent, max_body: usize) -> Option<Self::Sent> {
-        self.protocol.copy(sent, max_body)
-    }
-
-    fn is_whole(&self, copy: &Self::Sent) -> bool {
-        self.protocol.is_whole(copy)
-    }
-
-    fn claim(&self, copy: &mut Self::Sent) -> bool {
-        self.protocol.claim(copy)
-    }
-
-    fn is_complete(&self, copy: &Self::Sent) -> bool {
-        self.protocol.is_complete(copy)
-    }
-
-    fn unmark(&self, sent: &mut Self::Sent) {
-        self.protocol.unmark(sent);
-    }
-
-    fn mark(&self, sent: &mut Self::Sent, previous: u32, left: Option<Duration>) {
-        self.protocol.mark(sent, previous, left);
-    }
-}
-
 impl<T, E, K: Classify<T, E>, F> Classify<T, E> for Prioritized<K, F> {
     #[inline]
     fn classify(&self, answer: Result<&T, &E>) -> Verdict {
@@ -108,34 +76,5 @@ impl<T, E, K: Classify<T, E>, F> Classify<T, E> for Prioritized<K, F> {
 
     fn retryable(&self, answer: Result<&T, &E>) -> Retryable {
         self.protocol.retryable(answer)
-    }
-}
-
-impl<T, K: Release<T>, F> Release<T> for Prioritized<K, F> {
-    type Held<G: Guard> = K::Held<G>;
-
-    #[inline]
-    fn goes_on(&self, answer: &T) -> bool {
-        self.protocol.goes_on(answer)
-    }
-
-    #[inline]
-    fn hold<G: Guard>(&self, answer: T, guard: G) -> Self::Held<G> {
-        self.protocol.hold(answer, guard)
-    }
-
-    #[inline]
-    fn bare<G: Guard>(&self, answer: T) -> Self::Held<G> {
-        self.protocol.bare(answer)
-    }
-
-    fn attach<G: Guard, V: Clone + Send + Sync + 'static>(&self, answer: &mut Self::Held<G>, value: V) {
-        self.protocol.attach(answer, value);
-    }
-}
-
-impl<T, K: Answer<T>, F> Answer<T> for Prioritized<K, F> {
-    fn answer(&self, refusal: &Refusal) -> T {
-        self.protocol.answer(refusal)
     }
 }
