@@ -258,7 +258,7 @@ fn one_thread(pace: &Pace) {
     note("http, bare service", median(&bare), " ns");
     note("http, tower stack", median(&tower), " ns");
     note("http, held", median(&ours), " ns");
-    bar("http, held", ratio(&ours, &tower), "", 0.40);
+    bar("http, held", ratio(&ours, &tower), "", 0.50);
     bar("http, held, machine's clock", ratio(&ours_std, &tower), "", 0.60);
     bar("http, cloned per request", ratio(&ours_cloned, &tower_cloned), "", 0.40);
     bar("http, layers by hand", ratio(&hand, &tower), "", 0.80);

@@ -9,36 +9,35 @@
 //!
 //! | what | ratio to the tower stack | goal |
 //! |---|---|---|
-//! | HTTP request of 8 headers, one service value used again and again | 0.50 to 0.60 (229 ns in a quiet run) | 0.50, **missed in loud runs** |
-//! | the same by the machine's clock instead of [`Clock::tsc`](crate::time::Clock) | 0.63 to 0.73 | 0.60, **missed** |
-//! | the same, the service cloned for each request | 0.36 to 0.43 | 0.40 |
-//! | the single layers, arranged by hand | 0.61 to 0.70 | 0.80 |
-//! | a `u64` that every route takes | 0.87 to 0.97 | 0.75, **missed** |
-//! | two threads, `u64` | 0.42 to 0.58 | 0.45 without a limit, **missed in most runs**; 0.60 with one |
-//! | two threads, HTTP | 0.45 to 0.51 | 0.55 |
-//! | the body's guard, its draining and the rest | 72 to 101 ns | 45 ns, **missed** |
-//! | [`Origin`](crate::layer::Origin)'s rewriting of the URI | 85 to 96 ns, 125 to 199 in loud runs | 60 ns, **missed** |
-//! | 1000 endpoints instead of 8 | 1.24 to 1.47 times | 1.25, **missed in most runs** |
-//! | 1000 routes instead of 10 | 1.00 to 1.12 times | 1.3 |
-//! | while a table is published 1000 times a second | 1.00 to 1.05 times | 1.25 |
+//! | HTTP request of 8 headers, one service value used again and again | 0.55 to 0.59 (242 to 253 ns) | 0.50, **missed** |
+//! | the same by the machine's clock instead of [`Clock::tsc`](crate::time::Clock) | 0.67 to 0.70 | 0.60, **missed** |
+//! | the same, the service cloned for each request | 0.38 to 0.43 | 0.40, **missed in two runs of three** |
+//! | the single layers, arranged by hand | 0.62 to 0.63 | 0.80 |
+//! | a `u64` that every route takes | 0.88 to 0.89 | 0.75, **missed** |
+//! | two threads, `u64` | 0.44 to 0.46 | 0.45 without a limit, **missed in some runs**; 0.60 with one |
+//! | two threads, HTTP | 0.44 to 0.48 | 0.55 |
+//! | the body's guard, its draining and the rest | 51 to 70 ns | 45 ns, **missed** |
+//! | [`Origin`](crate::layer::Origin)'s rewriting of the URI | 53 to 91 ns | 60 ns, **missed in some runs** |
+//! | 1000 endpoints instead of 8 | 1.12 to 1.17 times | 1.25 |
+//! | 1000 routes instead of 10 | 0.99 to 1.01 times | 1.3 |
+//! | while a table is published 1000 times a second | 0.93 to 0.99 times | 1.25 |
 //! | allocations of a successful request | 0 | 0 |
 //!
-//! The machine was louder than in earlier releases: in the same minutes the crate before limits was at 0.47 to 0.48 (HTTP,
+//! When limits came, the crate before them was in the same minutes of a louder machine at 0.47 to 0.48 (HTTP,
 //! held), 0.68 to 0.71 (`u64`) and 0.65 (two threads). So a request that passes no limit pays some 15 ns for there being
 //! limits: a request carries its two admissions and its class, and 1080 instructions instead of 867 (`u64`, by callgrind). What
 //! was tried: an admission in one word (92 instructions less), one way for the first choice in place of a general one, the key
 //! of a sticky route beside its flag, the choice in a function of its own (54 more), writing before counting (no difference).
 //!
 //! # Retries
-//! The same command, in one run of an hour in which the machine did much else (the tower stack took 468 ns in it, the first line of
-//! the table above was at 0.49):
+//! The same command, the same three runs (the tower stack took 415 to 438 ns in them):
 //!
 //! | what | costs | goal |
 //! |---|---|---|
-//! | a route that retries, for a request that may not be sent twice | 25 instructions; less than the noise | 15 ns |
-//! | one copy of the request of 8 headers | 273 ns | |
-//! | a request that may be sent again, held | 1.64 of the tower stack, which copies too; 236 ns beside the copy | 1.0, **missed** |
-//! | the same, the service cloned for each request | 1.14 | 0.80, **missed** |
+//! | a route that retries, for a request that may not be sent twice | 25 instructions; -6 to 2 ns, which is the noise | 15 ns |
+//! | one copy of the request of 8 headers | 245 to 267 ns | |
+//! | a request that may be sent again, held | 1.42 to 1.60 of the tower stack, which copies too; 145 to 175 ns beside the copy | 1.0, **missed** |
+//! | the same, the service cloned for each request | 0.99 to 1.12 | 0.80, **missed** |
 //! | allocations of one that may be sent again | those of its copy and one | the same |
 //!
 //! What a request that may be sent again pays beside its copy is one allocation of what the other attempts need, a pin and a leaf
