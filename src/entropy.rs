@@ -72,6 +72,8 @@ pub(crate) enum Purpose {
     Another = 6,
     Backoff = 7,
     Hint = 8,
+    Practice = 9,
+    Shed = 10,
 }
 
 /// Places in the stream that one attempt may use; more than there are purposes, so new ones do not move old draws.

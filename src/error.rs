@@ -170,6 +170,15 @@ pub enum Reason {
     /// No region of the cluster may be used: each is evacuated, weighs nothing, or has no usable endpoint.
     #[error("no endpoint of the cluster may be used")]
     NoEndpoint,
+    /// The request may not leave regions none of which may be used now: see [`ResidencyRule`](crate::table::ResidencyRule).
+    #[error("the request may not leave its regions, and none of them may be used")]
+    Residency,
+    /// The region takes no more requests a second: see [`Capacity::Rps`](crate::table::Capacity::Rps).
+    #[error("the region takes no more requests a second")]
+    Rate,
+    /// The demand is more than all regions declare that they take: see [`Capacity::Share`](crate::table::Capacity::Share).
+    #[error("all regions have their declared part of the demand")]
+    Capacity,
     /// No route of the table matches the request.
     #[error("no route matches the request")]
     NoRoute,
@@ -178,6 +187,12 @@ pub enum Reason {
 impl Rejected {
     pub(crate) const fn new(reason: Reason) -> Self {
         Rejected { reason, region: None, retry_after: None }
+    }
+
+    /// Refused because of a region, if it is known which.
+    #[cold]
+    pub(crate) fn in_region(reason: Reason, region: Option<&Name>) -> Self {
+        Rejected { reason, region: region.cloned(), retry_after: None }
     }
 
     /// Refused in a region, if the limit is a region's, and not worth repeating before so long.
@@ -214,6 +229,9 @@ impl Rejected {
             | Reason::Limit
             | Reason::Priority
             | Reason::RetryBudget
+            | Reason::Residency
+            | Reason::Rate
+            | Reason::Capacity
             | Reason::Queue => StatusCode::SERVICE_UNAVAILABLE,
             Reason::Partition => StatusCode::TOO_MANY_REQUESTS,
             Reason::Deadline => StatusCode::GATEWAY_TIMEOUT,
@@ -232,6 +250,9 @@ impl Rejected {
             | Reason::Limit
             | Reason::Priority
             | Reason::RetryBudget
+            | Reason::Residency
+            | Reason::Rate
+            | Reason::Capacity
             | Reason::Queue => 14,
             Reason::Partition => 8,
             Reason::Deadline => 4,

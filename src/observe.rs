@@ -9,6 +9,7 @@ use crate::id::{Generation, Name};
 use crate::protocol::Outcome;
 use crate::state::Snapshot;
 use crate::time::Instant;
+use crate::unit::Ratio;
 use std::time::Duration;
 
 /// Hears of decisions, attempts, outcomes and events; each method does nothing unless it is written.
@@ -113,7 +114,7 @@ pub enum Cause {
 ///
 /// Told when it is in force and nobody waits for it any more, so two that happen at once may be told in either order: the
 /// highest generation is the one in force, and [`Traffic::status`](crate::Traffic::status) says which regions are out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// A table is in force.
@@ -125,8 +126,21 @@ pub enum Event {
     Evacuated {
         /// Which, in every cluster that has one of this name.
         region: Name,
+        /// When it begins to come back, on the traffic's clock.
+        until: Instant,
+        /// How long its share takes to go.
+        over: Duration,
+        /// Why, if the operator said so.
+        reason: Option<String>,
+    },
+    /// Some requests keep away from a region for practice, or do so no more.
+    Practised {
+        /// Which, in every cluster that has one of this name.
+        region: Name,
         /// Until then, on the traffic's clock.
         until: Instant,
+        /// The part of the requests that are meant.
+        share: Ratio,
     },
     /// A region was let back before its time.
     Readmitted {

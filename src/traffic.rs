@@ -4,29 +4,32 @@
 //! table has, builds the views, swaps one pointer and remembers the table. What an old table leaves behind waits in a list
 //! until nobody has it pinned: dropping a thousand routes is the publisher's work, not the last request's.
 
+mod evacuation;
 mod history;
 mod pin;
+mod practice;
 mod shared;
 mod status;
 
 pub use crate::state::{LimitStatus, PartitionStatus};
+pub use evacuation::{Evacuation, UnknownRegion};
 pub use history::{Cause, Revision};
 pub use pin::{Pinned, Reader};
+pub use practice::{Practice, PracticeError};
 pub(crate) use shared::Shared;
 pub use status::{ClusterStatus, EndpointStatus, RegionStatus, RouteStatus, Status};
 
 use crate::entropy::{Draws, Entropy};
 use crate::error::TableError;
-use crate::id::{Generation, Name};
+use crate::id::Generation;
 use crate::observe::{Event, Observer};
-use crate::state::{Registry, Snapshot};
+use crate::state::{BoundRef, Practices, Registry, Snapshot};
 use crate::sync::{Arc, Mutex};
-use crate::table::{Diff, RouteSpec, Table, TableSpec, did_you_mean};
+use crate::table::{Cluster, Diff, RouteSpec, Table, TableSpec};
 use crate::time::{Clock, Instant};
 use history::History;
 use pin::Cell;
 use std::fmt;
-use std::time::Duration;
 
 /// The routing table in force and all that was learned under it. Cheap to clone; clones are the same traffic.
 ///
@@ -119,28 +122,6 @@ impl fmt::Debug for PublishError {
     }
 }
 
-/// No cluster has a region of this name.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no cluster has a region `{name}`{hint}")]
-pub struct UnknownRegion {
-    name: String,
-    /// What the operator probably meant.
-    hint: String,
-}
-
-impl fmt::Debug for UnknownRegion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl UnknownRegion {
-    /// The name that was asked for.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
 /// What a publish did.
 #[derive(Clone, Debug)]
 pub struct Published {
@@ -192,7 +173,7 @@ impl Traffic {
         let mut registry = Registry::new(entropy.clone(), clock.clone());
         let generation = Generation::FIRST;
         let handles = registry.adopt(&table, generation, now);
-        let current = Arc::new(Snapshot::new(generation, table.clone(), handles, registry.latest_veto()));
+        let current = Arc::new(Snapshot::new(generation, table.clone(), handles, &registry));
         let shared = Arc::new(Shared::new(clock));
         let cell = Cell::new(&current, &shared);
         let history = History::new(Revision::new(generation, table, Cause::Publish, now));
@@ -314,47 +295,51 @@ impl Traffic {
         self.core.writer.lock().history.list()
     }
 
-    /// Takes a region out, in every cluster that has a region of this name, until the time is over.
+    /// Says where this process runs, or that it is nowhere in particular: clusters that go [home first](crate::table::ClusterSpec::home_first), or
+    /// that have [an order of their own](crate::table::ClusterSpec::homes) from there, rank their regions by it.
     ///
-    /// When it returns, no new attempt goes there, also of requests that have an older table pinned; requests in flight
-    /// finish. It outlives publishes and rollbacks. Calling it again sets the time anew.
+    /// The table in force is published again under a new generation, so no request sees half of it.
     ///
     /// # Errors
-    /// When no cluster has a region of this name.
+    /// When no cluster has a region of this name, nor an order from there.
     ///
     /// ```
     /// use contraflow::{Facts, TableSpec, Traffic};
-    /// use std::time::Duration;
     ///
     /// let table = TableSpec::new()
-    ///     .cluster("api", |c| c.region("eu", |r| r.endpoint("a", "a:80")).region("us", |r| r.endpoint("b", "b:80")))
+    ///     .cluster("api", |c| {
+    ///         c.home_first().region("eu", |r| r.endpoint("e", "e:80")).region("us", |r| r.endpoint("u", "u:80").rank(1))
+    ///     })
     ///     .route("all", |r| r.any().to("api"))
     ///     .build()?;
     /// let traffic = Traffic::new(table);
-    ///
-    /// traffic.evacuate("eu", Duration::from_secs(600))?;
+    /// traffic.set_home(Some("us"))?;
     /// let snapshot = traffic.snapshot();
     /// let decision = snapshot.decide(&Facts::path("/"), traffic.draws(), traffic.now())?;
-    /// assert_eq!(snapshot.endpoint(&decision).map(|endpoint| endpoint.address()), Some("b:80"));
-    ///
-    /// let unknown = traffic.evacuate("eu-west", Duration::from_secs(600)).unwrap_err();
-    /// assert_eq!(unknown.to_string(), "no cluster has a region `eu-west`; there are `eu`, `us`");
+    /// assert_eq!(snapshot.endpoint(&decision).map(|endpoint| endpoint.address()), Some("u:80"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn evacuate(&self, region: &str, expires_in: Duration) -> Result<(), UnknownRegion> {
-        let (region, until) = self.veto(region, |now| now.after(expires_in))?;
-        self.tell(|| Event::Evacuated { region, until });
-        Ok(())
+    pub fn set_home(&self, home: Option<&str>) -> Result<Generation, UnknownRegion> {
+        let (published, waited_for) = {
+            let mut writer = self.core.writer.lock();
+            if let Some(home) = home {
+                let has_order = |cluster: &Cluster| cluster.homes.iter().any(|(name, _)| **name == *home);
+                let table = writer.current.table();
+                let regions = || table.clusters().flat_map(Cluster::regions).map(|region| region.name().as_str());
+                if !regions().any(|name| name == home) && !table.clusters().any(has_order) {
+                    return Err(UnknownRegion::new(home, regions()));
+                }
+            }
+            writer.registry.set_home(home);
+            let table = writer.current.table().clone();
+            (writer.put(&self.core, table, Cause::Publish), writer.registry.take_waited_for())
+        };
+        Ok(self.has_published(published, waited_for).generation)
     }
 
-    /// Lets an evacuated region back before its time is over.
-    ///
-    /// # Errors
-    /// When no cluster has a region of this name.
-    pub fn readmit(&self, region: &str) -> Result<(), UnknownRegion> {
-        let (region, _) = self.veto(region, |_| Instant::START)?;
-        self.tell(|| Event::Readmitted { region });
-        Ok(())
+    /// Where this process runs, if it was told.
+    pub fn home(&self) -> Option<String> {
+        self.core.writer.lock().registry.home().map(Into::into)
     }
 
     /// Tells an observer of everything from now on, until [`stop_observing`](Self::stop_observing).
@@ -407,12 +392,16 @@ impl Traffic {
             let mut writer = self.core.writer.lock();
             (write(&mut writer)?, writer.registry.take_waited_for())
         };
+        Ok(self.has_published(published, waited_for))
+    }
+
+    fn has_published(&self, published: Published, waited_for: Vec<BoundRef>) -> Published {
         // Whoever is let in is woken, and may do anything.
         for place in waited_for {
             place.bound().let_in();
         }
         self.tell(|| Event::Published { generation: published.generation });
-        Ok(published)
+        published
     }
 
     fn tell(&self, event: impl FnOnce() -> Event) {
@@ -421,25 +410,11 @@ impl Traffic {
             self.core.shared.tell(|observer| observer.event(&event));
         }
     }
+}
 
-    fn veto(&self, region: &str, until: impl FnOnce(Instant) -> Instant) -> Result<(Name, Instant), UnknownRegion> {
-        let writer = self.core.writer.lock();
-        let now = self.now();
-        // First the word, which binds at once whoever picks by an older view, then the views, of older tables too.
-        let until = until(now);
-        let Some(name) = writer.registry.set_veto(region, until) else {
-            let hint = did_you_mean(region, writer.registry.region_names().map(Name::as_str));
-            return Err(UnknownRegion { name: region.into(), hint });
-        };
-        writer.current.rebuild_views(now);
-        writer.retired.iter().for_each(|snapshot| snapshot.rebuild_views(now));
-        let waited_for = if now < until { writer.registry.regions_named(region) } else { Vec::new() };
-        drop(writer);
-        // Whoever waits for a place there is woken, and may do anything.
-        for state in waited_for {
-            state.bound.expel();
-        }
-        Ok((name, until))
+impl Core {
+    fn practices(&self) -> Arc<Practices> {
+        self.writer.lock().registry.practices()
     }
 }
 
@@ -448,7 +423,7 @@ impl Writer {
         let now = core.shared.clock().now();
         let generation = self.current.generation().next();
         let handles = self.registry.adopt(&table, generation, now);
-        let snapshot = Arc::new(Snapshot::new(generation, table.clone(), handles, self.registry.latest_veto()));
+        let snapshot = Arc::new(Snapshot::new(generation, table.clone(), handles, &self.registry));
         core.cell.swap(&snapshot);
         let old = std::mem::replace(&mut self.current, snapshot);
         let before = old.table().clone();

@@ -125,6 +125,8 @@ pub enum RegionReason {
     Vetoed,
     /// Chosen again among the others: every endpoint of the first choice was asked and could not take the attempt.
     PassedOn,
+    /// Chosen among the regions that the request may not leave.
+    Resident,
     /// Chosen for an attempt that follows others, among the regions that it may go to.
     Retried,
 }
@@ -180,6 +182,7 @@ impl fmt::Display for RegionReason {
             RegionReason::Sticky => "by the sticky key",
             RegionReason::Vetoed => "chosen again, since the first choice had just been evacuated",
             RegionReason::PassedOn => "chosen again, since no endpoint of the first choice could take the attempt",
+            RegionReason::Resident => "chosen among the regions that the request may not leave",
             RegionReason::Retried => "chosen for another attempt",
         })
     }

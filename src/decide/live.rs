@@ -26,10 +26,17 @@ pub(crate) struct Digest {
     pub(crate) target: u32,
     pub(crate) cluster: u32,
     pub(crate) reason: ClusterReason,
+    /// The rule by which it may not leave some regions, by place, or [`ANYWHERE`].
+    residency: u16,
+    /// The place of the region that it keeps away from for practice, and one; zero for none.
+    avoided: u8,
     /// Whether the route is sticky and the request has a key. Apart from the key, since every request carries a digest.
     has_key: bool,
     key: u64,
 }
+
+/// No rule keeps a request in regions: they have at most so many places less one.
+const ANYWHERE: u16 = u16::MAX;
 
 /// What a digest's places stand for.
 #[derive(Clone, Copy)]
@@ -53,6 +60,8 @@ impl Digest {
             target: place,
             cluster,
             reason,
+            residency: table.residency(facts).unwrap_or(ANYWHERE),
+            avoided: 0,
             has_key: key.is_some(),
             key: key.unwrap_or_default(),
         };
@@ -64,6 +73,18 @@ impl Digest {
         let route = table.route_at(self.route);
         let target = route.split.get(self.target).expect("a digest names a target of its route");
         Found { route, target }
+    }
+
+    /// The regions of its cluster that it may go to, a bit each, if it may not go to all.
+    #[inline]
+    pub(crate) fn within(&self, table: &Table) -> Option<u64> {
+        let is_resident = self.residency != ANYWHERE;
+        is_resident.then(|| table.cluster_at(self.cluster).residency[usize::from(self.residency)])
+    }
+
+    /// Why it goes nowhere.
+    fn nowhere(&self) -> Reason {
+        if self.residency != ANYWHERE { Reason::Residency } else { Reason::NoEndpoint }
     }
 
     /// The hash of the request's key, if the route is sticky and the request has one.
@@ -100,9 +121,10 @@ fn choose_place(
 ) -> Result<Decision, Reason> {
     let Found { route, target } = found;
     let cluster = snapshot.table().cluster_at(digest.cluster);
-    let nowhere = Reason::NoEndpoint;
+    let nowhere = digest.nowhere();
     let (region_key, endpoint_key) = digest.keys(route);
-    let region = choose_region(cluster, view, region_key, loads, draws, passed).ok_or(nowhere)?;
+    let within = digest.within(snapshot.table());
+    let region = choose_region(cluster, view, within, region_key, loads, draws, passed).ok_or(nowhere)?;
     let choosing = Choosing {
         region: &cluster.regions[region.place as usize],
         place: region.place,
@@ -132,8 +154,9 @@ fn choose_following(
     let found = digest.found(snapshot.table());
     let cluster = snapshot.table().cluster_at(digest.cluster);
     let (keys, picking) = (digest.keys(found.route), found.target.target.picking);
-    let following = Following { cluster, view, picking, keys, loads, draws, passed };
-    let (region, endpoint) = following.choose().ok_or(Reason::NoEndpoint)?;
+    let within = digest.within(snapshot.table());
+    let following = Following { cluster, view, within, picking, keys, loads, draws, passed };
+    let (region, endpoint) = following.choose().ok_or(digest.nowhere())?;
     Ok(decision(snapshot, digest, found, view, draws, passed, region, endpoint))
 }
 
@@ -312,6 +335,7 @@ impl Snapshot {
                     NotAdmitted::ByEndpoint | NotAdmitted::ByShare => {
                         Rejected::by_limit(refused.reason(), Some(name), HOLD)
                     }
+                    NotAdmitted::ByRate(after) => Rejected::by_limit(Reason::Rate, Some(name), after),
                     NotAdmitted::ByRegion(refused) => region.state.bound.refuse(asker, refused.reason, Some(name), now),
                 })
             }
@@ -321,7 +345,8 @@ impl Snapshot {
     // Not inlined, so that a caller has a call, and the decision is written once, where the caller wants it.
     #[inline(never)]
     fn decide_with(&self, facts: &Facts<'_>, draws: Draws, now: Instant, tickets: Tickets) -> Result<Decision, Reason> {
-        let (digest, found) = Digest::new(self.table(), facts, draws)?;
+        let (mut digest, found) = Digest::new(self.table(), facts, draws)?;
+        self.practise(&mut digest, facts, draws);
         self.place_with(&digest, found, draws, now, tickets, &Passed::default())
     }
 
@@ -329,7 +354,19 @@ impl Snapshot {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that a pass is written where it stays, field by field")]
     pub(crate) fn route(&self, facts: &Facts<'_>, draws: Draws) -> Result<Digest, Reason> {
-        Ok(Digest::new(self.table(), facts, draws)?.0)
+        let mut digest = Digest::new(self.table(), facts, draws)?.0;
+        self.practise(&mut digest, facts, draws);
+        Ok(digest)
+    }
+
+    /// What it keeps away from for practice.
+    #[inline]
+    fn practise(&self, digest: &mut Digest, facts: &Facts<'_>, draws: Draws) {
+        if self.practices().are_any() {
+            let cluster = self.table().cluster_at(digest.cluster);
+            let avoided = self.practices().avoided(cluster, facts, digest.key(), draws);
+            digest.avoided = avoided.map_or(0, |place| place + 1);
+        }
     }
 
     /// Region and endpoint of an attempt that asks nobody else and is not told of: what [`place`](Self::place) decides for
@@ -359,8 +396,12 @@ impl Snapshot {
             self.rebuild_due_view(digest.cluster, now);
         }
         let handle = self.cluster(digest.cluster);
-        let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets: Tickets::Take };
-        choose_following(self, digest, &handle.view(), &loads, draws, passed)
+        let live = |avoided| Live { handle, latest_veto: self.latest_veto(), avoided, now, tickets: Tickets::Take };
+        let follow = |avoided| choose_following(self, digest, &handle.view(), &live(avoided), draws, passed);
+        match follow(digest.avoided) {
+            Err(_) if digest.avoided > 0 => follow(0),
+            followed => followed,
+        }
     }
 
     #[inline(always)]
@@ -376,19 +417,26 @@ impl Snapshot {
     ) -> Result<Decision, Reason> {
         let cluster = digest.cluster;
         let handle = self.cluster(cluster);
-        let loads = Live { handle, latest_veto: self.latest_veto(), now, tickets };
+        let loads = Live { handle, latest_veto: self.latest_veto(), avoided: digest.avoided, now, tickets };
         let mut view = handle.view();
         if view.next_change <= now {
             if matches!(tickets, Tickets::Look) {
                 // Whoever only looks may ask of another moment, and changes nothing.
-                let then = View::build(self.table().cluster_at(cluster), &handle.regions, now, view.epoch);
+                let then = handle.build(self.table().cluster_at(cluster), now, view.epoch);
                 return choose_place(self, digest, found, &then, &loads, draws, passed);
             }
             drop(view);
             self.rebuild_due_view(cluster, now);
             view = handle.view();
         }
-        choose_place(self, digest, found, &view, &loads, draws, passed)
+        match choose_place(self, digest, found, &view, &loads, draws, passed) {
+            // Nobody is refused for practice.
+            Err(_) if digest.avoided > 0 => {
+                let loads = Live { avoided: 0, ..loads };
+                choose_place(self, digest, found, &view, &loads, draws, passed)
+            }
+            chosen => chosen,
+        }
     }
 }
 
@@ -403,6 +451,7 @@ enum Tickets {
 struct Live<'a> {
     handle: &'a ClusterHandle,
     latest_veto: &'a LatestVeto,
+    avoided: u8,
     now: Instant,
     tickets: Tickets,
 }
@@ -442,6 +491,8 @@ impl Loads for Live<'_> {
 
     #[inline]
     fn is_vetoed(&self, region: u32) -> bool {
-        !self.latest_veto.is_over(self.now) && self.handle.regions[region as usize].state.veto().forbids(self.now)
+        u32::from(self.avoided) == region + 1
+            || !self.latest_veto.is_over(self.now)
+                && self.handle.regions[region as usize].state.veto().forbids(self.now)
     }
 }

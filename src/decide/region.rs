@@ -28,16 +28,20 @@ pub(crate) struct ChosenRegion {
 pub(crate) fn choose_region(
     cluster: &Cluster,
     view: &View,
+    within: Option<u64>,
     key: Option<u64>,
     loads: &impl Loads,
     draws: Draws,
     passed: &Passed,
 ) -> Option<ChosenRegion> {
+    if let Some(within) = within {
+        return choose_again(cluster, view, within, key, loads, draws, passed, RegionReason::Resident);
+    }
     let chosen = choose(cluster, &view.shares, key, draws)?;
     if loads.is_vetoed(chosen.place) {
-        choose_again(cluster, view, key, loads, draws, passed, RegionReason::Vetoed)
+        choose_again(cluster, view, u64::MAX, key, loads, draws, passed, RegionReason::Vetoed)
     } else if !passed.is_empty() && is_exhausted(view, chosen.place, passed) {
-        choose_again(cluster, view, key, loads, draws, passed, RegionReason::PassedOn)
+        choose_again(cluster, view, u64::MAX, key, loads, draws, passed, RegionReason::PassedOn)
     } else {
         Some(chosen)
     }
@@ -48,10 +52,13 @@ fn is_exhausted(view: &View, region: u32, passed: &Passed) -> bool {
     view.regions[region as usize].endpoints.iter().all(|one| passed.has(region, one.member))
 }
 
+/// Among the regions of this set that are left.
 #[cold]
+#[expect(clippy::too_many_arguments, reason = "all that a choice of a region depends on, and why it is made again")]
 fn choose_again(
     cluster: &Cluster,
     view: &View,
+    within: u64,
     key: Option<u64>,
     loads: &impl Loads,
     draws: Draws,
@@ -59,7 +66,8 @@ fn choose_again(
     reason: RegionReason,
 ) -> Option<ChosenRegion> {
     let vetoed = vetoed(cluster, loads);
-    let left = waterfall(&view.regions, |place| vetoed >> place & 1 == 0 && !is_exhausted(view, place, passed));
+    let left =
+        waterfall(&view.regions, |place| (within & !vetoed) >> place & 1 == 1 && !is_exhausted(view, place, passed));
     Some(ChosenRegion { reason, vetoed, ..choose(cluster, &left, key, draws)? })
 }
 

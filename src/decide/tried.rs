@@ -121,6 +121,8 @@ impl Tried {
 pub(crate) struct Following<'a, L> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) view: &'a View,
+    /// The regions that it may go to, if not all.
+    pub(crate) within: Option<u64>,
     pub(crate) picking: Picking,
     /// The sticky key, where the route sticks to regions, and where it sticks to endpoints.
     pub(crate) keys: (Option<u64>, Option<u64>),
@@ -141,9 +143,10 @@ impl<L: Loads> Following<'_, L> {
     fn choose_in(&self, tier: Tier, vetoed: u64) -> Option<(ChosenRegion, ChosenEndpoint)> {
         let Following { cluster, view, passed, draws, .. } = *self;
         let allows = |region, endpoint| passed.tried().allows(tier, region, endpoint) && !passed.has(region, endpoint);
+        let open = self.within.unwrap_or(u64::MAX) & !vetoed;
         let has_any =
             |region: u32| view.regions[region as usize].endpoints.iter().any(|one| allows(region, one.member));
-        let shares = waterfall(&view.regions, |region| vetoed >> region & 1 == 0 && has_any(region));
+        let shares = waterfall(&view.regions, |region| open >> region & 1 == 1 && has_any(region));
         let chosen = choose(cluster, &shares, self.keys.0, draws)?;
         let region = ChosenRegion { vetoed, reason: RegionReason::Retried, ..chosen };
         let choosing = Choosing {

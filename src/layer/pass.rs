@@ -20,10 +20,10 @@ use super::held::Held;
 use crate::decide::{Decision, Digest};
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
-use crate::protocol::{Describe, Outcome, Verdict};
+use crate::protocol::{Describe, Outcome, Priority, Verdict};
 use crate::state::{Admission, EndpointState, RegionHandle};
 use crate::sync::Arc;
-use crate::table::{Class, Cluster, Idempotency, Policy, Signal};
+use crate::table::{Class, Cluster, Idempotency, Policy, Region, Signal};
 use crate::time::{Clock, Instant, Sleep};
 use crate::traffic::{Pinned, Reader};
 use among::Aside;
@@ -185,6 +185,10 @@ impl Pass {
         &self.pin.cluster(self.digest.cluster).regions[region as usize]
     }
 
+    pub(crate) fn priority(&self) -> Priority {
+        self.class.priority
+    }
+
     /// Whether it has a place.
     #[inline]
     pub(crate) fn is_placed(&self) -> bool {
@@ -193,7 +197,13 @@ impl Pass {
 
     #[cold]
     fn reject(&self, reason: Reason) -> Rejected {
-        let rejected = Rejected::new(reason);
+        let rejected = match self.digest.within(self.pin.table()) {
+            Some(within) if reason == Reason::Residency => {
+                let regions = self.in_cluster().regions();
+                Rejected::in_region(reason, regions.get(within.trailing_zeros() as usize).map(Region::name))
+            }
+            _ => Rejected::new(reason),
+        };
         self.tell_rejected(&rejected);
         rejected
     }

@@ -21,6 +21,7 @@
 //! A table that changes the limit's knobs leaves what is in flight and what was learned as it is; one that changes the
 //! algorithm begins with the limit that was in force, unless it is a user's own.
 
+mod ceiling;
 mod status;
 
 pub use status::{LimitStatus, PartitionStatus};
@@ -91,6 +92,8 @@ pub(crate) struct Control {
     pub(super) waiters: Waiters,
     pub(super) refusals: Refusals,
     learning: Learning,
+    /// Above which no limit goes, whatever the algorithm has found.
+    ceiling: AtomicU64,
     pub(super) clock: Clock,
 }
 
@@ -212,6 +215,7 @@ impl Bound {
             control.waiters.configure(queue);
         }
         let is_queued = control.learning.run(&limit.algorithm, seed, |number| {
+            let number = control.capped(number);
             control.partitions.resize(number);
             // Before the limit, which nobody is to be refused by if it is dark. Relaxed: a request that reads the old mode
             // is one that came before.
@@ -354,6 +358,7 @@ impl Bound {
     fn learn(&self, sample: &Sample) {
         let Some(control) = self.control().filter(|_| self.learns()) else { return };
         let is_queued = control.learning.observe(sample, |limit| {
+            let limit = control.capped(limit);
             // An older sample may come when there is no limit any more, or one that does not learn.
             if !self.learns() || self.hot.permits.limit() == Some(limit) {
                 return false;
@@ -439,6 +444,7 @@ impl Control {
             waiters: Waiters::new(),
             refusals: Refusals::new(),
             learning: Learning::new(),
+            ceiling: AtomicU64::new(u64::MAX),
             clock,
         }
     }

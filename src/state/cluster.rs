@@ -30,6 +30,8 @@ pub(crate) struct ClusterHandle {
     /// What bounds its retries and hedges.
     pub(crate) budget: Arc<Budget>,
     pub(crate) regions: Box<[RegionHandle]>,
+    /// The rank of each region, as seen from where the process runs.
+    ranks: Box<[u32]>,
 }
 
 /// A view that is being read. It must not live over an await.
@@ -56,9 +58,11 @@ impl ClusterHandle {
         epochs: Arc<AtomicU64>,
         budget: Arc<Budget>,
         regions: Box<[RegionHandle]>,
+        home: Option<&str>,
         now: Instant,
     ) -> Self {
-        let first = Arc::new(View::build(cluster, &regions, now, next_epoch(&epochs)));
+        let ranks: Box<[u32]> = (0..regions.len() as u32).map(|place| cluster.rank_from(home, place)).collect();
+        let first = Arc::new(View::build(cluster, &regions, &ranks, now, next_epoch(&epochs)));
         let view = ArcCell::new(first.clone());
         ClusterHandle {
             epochs,
@@ -68,6 +72,7 @@ impl ClusterHandle {
             rebuilding: Mutex::new(()),
             budget,
             regions,
+            ranks,
         }
     }
 
@@ -102,9 +107,14 @@ impl ClusterHandle {
         }
     }
 
+    /// The view as it is at a moment.
+    pub(crate) fn build(&self, cluster: &Cluster, now: Instant, epoch: Epoch) -> View {
+        View::build(cluster, &self.regions, &self.ranks, now, epoch)
+    }
+
     /// The lock must be held.
     fn put(&self, cluster: &Cluster, now: Instant) {
-        let view = View::build(cluster, &self.regions, now, next_epoch(&self.epochs));
+        let view = self.build(cluster, now, next_epoch(&self.epochs));
         self.view.swap(Arc::new(view));
         // Release, and after the swap: whoever sees it finds a later view in the cell.
         self.is_replaced.store(1, Ordering::Release);
@@ -125,6 +135,7 @@ mod loom_tests {
     use crate::sync::Arc;
     use crate::table::TableSpec;
     use crate::time::{Clock, Instant};
+    use std::time::Duration;
 
     /// I-01, I-23: no thread goes back to an older view, and who was told of an evacuation has the view that knows of it.
     #[test]
@@ -137,12 +148,12 @@ mod loom_tests {
                 .expect("a sound table");
             let mut registry = Registry::new(Entropy::seeded(1), Clock::manual().0);
             let handles = registry.adopt(&table, Generation::FIRST, Instant::START);
-            let snapshot = Snapshot::new(Generation::FIRST, table, handles, registry.latest_veto());
+            let snapshot = Snapshot::new(Generation::FIRST, table, handles, &registry);
             let snapshot = Arc::new(snapshot);
             let operator = {
                 let snapshot = snapshot.clone();
                 loom::thread::spawn(move || {
-                    registry.set_veto("eu", Instant::NEVER);
+                    registry.set_veto("eu", Instant::START, Duration::ZERO, Instant::NEVER);
                     snapshot.rebuild_views(Instant::START);
                 })
             };

@@ -43,6 +43,8 @@ pub(crate) enum NotAdmitted {
     ByEndpoint,
     /// The region's share of the retry budget is spent.
     ByShare,
+    /// The region takes no more requests a second; one more after so long.
+    ByRate(Duration),
 }
 
 impl NotAdmitted {
@@ -52,6 +54,7 @@ impl NotAdmitted {
             NotAdmitted::ByRegion(refused) => refused,
             NotAdmitted::ByEndpoint => Refused { reason: Reason::Limit, may_wait: false },
             NotAdmitted::ByShare => Refused { reason: Reason::RetryBudget, may_wait: false },
+            NotAdmitted::ByRate(_) => Refused { reason: Reason::Rate, may_wait: false },
         }
     }
 
@@ -78,12 +81,21 @@ impl EndpointState {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "where every request passes, and where nobody hurries")]
     pub(crate) fn admit(&self, asker: Asker, now: Instant) -> Result<Admission, NotAdmitted> {
-        let admission = self.region.bound.admit(asker, now).map_err(NotAdmitted::ByRegion)?;
-        if let Err(full) = self.enter_alone() {
-            self.region.bound.release(admission.before_head());
-            return Err(full);
+        self.region.take_rate(asker.priority, now).map_err(NotAdmitted::ByRate)?;
+        match self.region.bound.admit(asker, now).map_err(NotAdmitted::ByRegion) {
+            Ok(admission) => match self.enter_alone() {
+                Ok(()) => Ok(admission),
+                Err(full) => {
+                    self.region.bound.release(admission.before_head());
+                    self.region.give_back_rate();
+                    Err(full)
+                }
+            },
+            Err(refused) => {
+                self.region.give_back_rate();
+                Err(refused)
+            }
         }
-        Ok(admission)
     }
 
     /// The endpoint's own part of [`admit`](Self::admit), for a request that the region has let in.

@@ -57,6 +57,12 @@ impl Learning {
         put(running.limit())
     }
 
+    /// Puts the limit that it has found in force again.
+    pub(crate) fn again<T>(&self, put: impl FnOnce(u32) -> T) -> Option<T> {
+        let running = self.running.lock();
+        running.as_ref().map(|running| put(running.limit()))
+    }
+
     /// There is no limit from now on; what was learned is kept for when there is one again.
     pub(crate) fn pause<T>(&self, put: impl FnOnce() -> T) -> T {
         let _running = self.running.lock();

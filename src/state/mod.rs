@@ -24,6 +24,8 @@ mod partitions;
 mod patience;
 mod permit;
 mod permits;
+mod practices;
+mod rate;
 mod region;
 mod registry;
 mod route;
@@ -49,6 +51,7 @@ pub(crate) use gate::HOLD;
 pub(crate) use handle::RegionHandle;
 #[allow(unused_imports, reason = "the layers come next")]
 pub(crate) use latencies::Latencies;
+pub(crate) use practices::{Practices, Practised};
 pub(crate) use registry::Registry;
 pub(crate) use route::{RouteHandle, RouteState};
 pub(crate) use seat::Seat;

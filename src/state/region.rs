@@ -2,16 +2,21 @@
 
 use super::bound::Bound;
 use super::budget::{Budget, Deposit, StoredDeposit, Tokens};
+use super::rate::Rate;
 use super::veto::Veto;
-use crate::sync::{Arc, AtomicU64, Ordering, Padded};
+use crate::protocol::Priority;
+use crate::sync::{Arc, AtomicU64, OnceLock, Ordering, Padded};
 use crate::table::RetryBudget;
-use crate::time::Clock;
+use crate::time::{Clock, Instant};
+use std::time::Duration;
 
 /// What the endpoints of a region share.
 #[derive(Debug)]
 pub(crate) struct RegionState {
     /// Counts and bounds its requests in flight, to the end of their bodies.
     pub(crate) bound: Bound,
+    /// Bounds the requests a second that it is sent, if a capacity says so.
+    rate: OnceLock<Box<Rate>>,
     tickets: Padded<AtomicU64>,
     /// The region's share of its cluster's retry budget.
     share: Tokens,
@@ -28,12 +33,35 @@ impl RegionState {
     pub(crate) fn new(veto: Arc<Veto>, first_ticket: u64, clock: Clock, budget: Arc<Budget>) -> Self {
         let tickets = Padded(AtomicU64::new(first_ticket));
         let deposit = StoredDeposit::new();
-        RegionState { bound: Bound::new(), tickets, share: Tokens::new(), budget, deposit, veto, clock }
+        RegionState {
+            bound: Bound::new(),
+            rate: OnceLock::new(),
+            tickets,
+            share: Tokens::new(),
+            budget,
+            deposit,
+            veto,
+            clock,
+        }
     }
 
     /// From now on successes pay in by this policy.
     pub(super) fn set_budget(&self, policy: &RetryBudget) {
         self.deposit.set(Deposit::of(policy));
+    }
+
+    /// Takes one of the requests a second that it is sent; else how long it is until one of this priority may go there.
+    #[inline]
+    pub(crate) fn take_rate(&self, priority: Priority, now: Instant) -> Result<(), Duration> {
+        self.rate.get().map_or(Ok(()), |rate| rate.take(priority, now))
+    }
+
+    /// Gives one back that was not used.
+    #[inline]
+    pub(crate) fn give_back_rate(&self) {
+        if let Some(rate) = self.rate.get() {
+            rate.give_back();
+        }
     }
 
     /// What retries and hedges into the region have spent.

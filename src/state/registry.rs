@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::cluster::ClusterHandle;
 use super::endpoint::EndpointState;
 use super::handle::{Handles, RegionHandle};
+use super::practices::Practices;
 use super::region::RegionState;
 use super::route::{RouteHandle, RouteState};
 use super::veto::{LatestVeto, Veto};
@@ -19,6 +20,7 @@ use crate::sync::{Arc, AtomicU64};
 use crate::table::{Cluster, Limit, Region, Route, Table};
 use crate::time::{Clock, Instant};
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 /// All state, by name.
 #[derive(Debug)]
@@ -33,9 +35,12 @@ pub(crate) struct Registry {
     /// By region name, over all clusters.
     vetoes: BTreeMap<Name, Arc<Veto>>,
     latest_veto: Arc<LatestVeto>,
+    practices: Arc<Practices>,
     /// What left the table and is still held by a permit or by a snapshot that somebody may have pinned.
     draining: Vec<Arc<EndpointState>>,
     incarnations: u64,
+    /// Where the process runs, if that is known.
+    home: Option<Box<str>>,
     /// Where somebody stands in a queue and may begin since the last table.
     waited_for: Vec<BoundRef>,
 }
@@ -71,6 +76,7 @@ impl Registry {
     pub(crate) fn new(entropy: Entropy, clock: Clock) -> Self {
         let (clusters, vetoes) = (HashMap::new(), BTreeMap::new());
         let latest_veto = Arc::new(LatestVeto::new());
+        let practices = Arc::new(Practices::new(clock.clone()));
         Registry {
             entropy,
             clock,
@@ -79,8 +85,10 @@ impl Registry {
             routes: HashMap::new(),
             vetoes,
             latest_veto,
+            practices,
             draining: Vec::new(),
             incarnations: 0,
+            home: None,
             waited_for: Vec::new(),
         }
     }
@@ -143,20 +151,42 @@ impl Registry {
         let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, limit, &mut adoption));
         let regions: Box<[RegionHandle]> = regions.collect();
         regions.iter().for_each(|region| region.state.set_budget(cluster.retry_budget()));
-        ClusterHandle::new(cluster, self.epochs.clone(), slot.budget.clone(), regions, now)
+        ClusterHandle::new(cluster, self.epochs.clone(), slot.budget.clone(), regions, self.home.as_deref(), now)
     }
 
-    /// Takes a region out until then; its name, if there is a region of this name.
-    pub(crate) fn set_veto(&self, region: &str, until: Instant) -> Option<Name> {
+    /// From the next table on, ranks are as seen from there.
+    pub(crate) fn set_home(&mut self, home: Option<&str>) {
+        self.home = home.map(Into::into);
+    }
+
+    /// Where the process runs.
+    pub(crate) fn home(&self) -> Option<&str> {
+        self.home.as_deref()
+    }
+
+    /// Takes a region out until then, by degrees over so long; its name, if there is a region of this name.
+    pub(crate) fn set_veto(&self, region: &str, now: Instant, over: Duration, until: Instant) -> Option<Name> {
         let (name, veto) = self.vetoes.get_key_value(region)?;
-        veto.set(until);
+        veto.set(now, over, until);
         self.latest_veto.extend(until);
+        Some(name.clone())
+    }
+
+    /// Lets a region back; its name, if there is a region of this name.
+    pub(crate) fn lift_veto(&self, region: &str, now: Instant) -> Option<Name> {
+        let (name, veto) = self.vetoes.get_key_value(region)?;
+        veto.lift(now);
         Some(name.clone())
     }
 
     /// Until when any region is out, for snapshots to look at.
     pub(crate) fn latest_veto(&self) -> Arc<LatestVeto> {
         self.latest_veto.clone()
+    }
+
+    /// What is practised.
+    pub(crate) fn practices(&self) -> Arc<Practices> {
+        self.practices.clone()
     }
 
     /// The names of all regions that can be taken out.
@@ -184,7 +214,7 @@ impl Registry {
         });
         // An evacuation outlives the region's absence from the table, and an older table that has the region must hear of
         // the next one too.
-        self.vetoes.retain(|_, veto| veto.forbids(now) || Arc::strong_count(veto) > 1);
+        self.vetoes.retain(|_, veto| now < veto.until() || Arc::strong_count(veto) > 1);
     }
 }
 

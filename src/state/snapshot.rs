@@ -3,6 +3,8 @@
 use super::cluster::ClusterHandle;
 use super::endpoint::EndpointState;
 use super::handle::Handles;
+use super::practices::Practices;
+use super::registry::Registry;
 use super::route::RouteHandle;
 use super::veto::LatestVeto;
 use crate::id::Generation;
@@ -20,6 +22,7 @@ pub struct Snapshot {
     clusters: Box<[ClusterHandle]>,
     routes: Box<[Option<RouteHandle>]>,
     latest_veto: Arc<LatestVeto>,
+    practices: Arc<Practices>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -34,9 +37,10 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(generation: Generation, table: Table, handles: Handles, latest_veto: Arc<LatestVeto>) -> Self {
+    pub(crate) fn new(generation: Generation, table: Table, handles: Handles, registry: &Registry) -> Self {
         let Handles { clusters, routes } = handles;
-        Snapshot { generation, table, clusters, routes, latest_veto }
+        let (latest_veto, practices) = (registry.latest_veto(), registry.practices());
+        Snapshot { generation, table, clusters, routes, latest_veto, practices }
     }
 
     /// Which publication of a table this is.
@@ -54,6 +58,11 @@ impl Snapshot {
     #[inline]
     pub(crate) fn latest_veto(&self) -> &LatestVeto {
         &self.latest_veto
+    }
+
+    #[inline]
+    pub(crate) fn practices(&self) -> &Practices {
+        &self.practices
     }
 
     #[inline]

@@ -46,14 +46,21 @@ pub(crate) struct RegionView {
 }
 
 impl View {
-    pub(crate) fn build(cluster: &Cluster, handles: &[RegionHandle], now: Instant, epoch: Epoch) -> Self {
+    pub(crate) fn build(
+        cluster: &Cluster,
+        handles: &[RegionHandle],
+        ranks: &[u32],
+        now: Instant,
+        epoch: Epoch,
+    ) -> Self {
         let mut next_change = Instant::NEVER;
         let regions: Box<[RegionView]> = cluster
             .regions()
             .iter()
             .zip(handles)
-            .map(|(region, handle)| {
-                let (view, changes) = RegionView::build(region, handle, cluster.slow_start(), now);
+            .zip(ranks)
+            .map(|((region, handle), &rank)| {
+                let (view, changes) = RegionView::build(region, handle, rank, cluster.slow_start(), now);
                 next_change = next_change.min(changes);
                 view
             })
@@ -64,7 +71,13 @@ impl View {
 }
 
 impl RegionView {
-    fn build(region: &Region, handle: &RegionHandle, slow_start: Option<SlowStart>, now: Instant) -> (Self, Instant) {
+    fn build(
+        region: &Region,
+        handle: &RegionHandle,
+        rank: u32,
+        slow_start: Option<SlowStart>,
+        now: Instant,
+    ) -> (Self, Instant) {
         let mut next_change = Instant::NEVER;
         let mut steps = Vec::new();
         if let Some(slow_start) = slow_start {
@@ -87,7 +100,7 @@ impl RegionView {
             next_change = next_change.min(veto.until());
         }
         let weight = if usable { u64::from(region.weight()) } else { 0 };
-        (RegionView { rank: region.rank(), weight, endpoints, steps: steps.into() }, next_change)
+        (RegionView { rank, weight, endpoints, steps: steps.into() }, next_change)
     }
 
     /// The part of its weight that an endpoint may use: of 64; zero when it may not be used.

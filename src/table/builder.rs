@@ -2,14 +2,16 @@
 //!
 //! They only fill in the plain data of [`super::spec`]; whatever they do can be done by assigning fields.
 
+use super::failover::Failover;
 use super::limit::Limit;
 use super::matching::Match;
 use super::names::find;
 use super::policy::{Pick, ReleaseOn, SlowStart};
+use super::residency::ResidencyRule;
 use super::retry::{Hedge, Retry, RetryBudget};
 use super::spec::{
-    Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope, Sticky,
-    TableSpec, TargetSpec,
+    Capacity, ClusterSpec, EndpointSpec, HomeRule, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope,
+    Sticky, TableSpec, TargetSpec,
 };
 use super::trust::{Claims, TrustRule};
 use crate::error::TableError;
@@ -77,6 +79,12 @@ impl TableSpec {
         self
     }
 
+    /// Sets how regions stand in for each other where the cluster does not say.
+    pub fn failover(mut self, failover: Failover) -> Self {
+        self.defaults.failover = Some(failover);
+        self
+    }
+
     /// Sets the seed of all sticky hashing.
     pub fn hash_seed(mut self, seed: u64) -> Self {
         self.hash_seed = seed;
@@ -92,6 +100,13 @@ impl TableSpec {
     /// Believes requests that a match takes what they say of themselves.
     pub fn trust(mut self, when: Match, claims: Claims) -> Self {
         self.trusts.push(TrustRule { when, claims });
+        self
+    }
+
+    /// Keeps requests that a match takes in these regions, whatever happens there.
+    pub fn resident<R: Into<String>>(mut self, when: Match, regions: impl IntoIterator<Item = R>) -> Self {
+        let regions = regions.into_iter().map(Into::into).collect();
+        self.residency.push(ResidencyRule { when, regions });
         self
     }
 
@@ -175,6 +190,29 @@ impl ClusterSpec {
     /// Sets how requests are hedged where the route does not say: see [`Knobs::hedge`](super::Knobs::hedge).
     pub fn hedge(mut self, hedge: Hedge) -> Self {
         self.knobs.hedge = Some(hedge);
+        self
+    }
+
+    /// Sets how its regions stand in for each other.
+    pub fn failover(mut self, failover: Failover) -> Self {
+        self.knobs.failover = Some(failover);
+        self
+    }
+
+    /// Has processes that run in one of its regions go there before all others.
+    pub fn home_first(mut self) -> Self {
+        self.home_first = true;
+        self
+    }
+
+    /// Sets the ranks of regions for processes that run there.
+    pub fn from_home<R: Into<String>>(
+        mut self,
+        home: impl Into<String>,
+        ranks: impl IntoIterator<Item = (R, u32)>,
+    ) -> Self {
+        let ranks = ranks.into_iter().map(|(region, rank)| (region.into(), rank)).collect();
+        self.homes.push(HomeRule { home: home.into(), ranks });
         self
     }
 

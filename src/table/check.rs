@@ -1,11 +1,11 @@
 //! The checks on a spec: what is wrong with a cluster, a route, a knob, a name or an address, and what to do about it.
 
-use super::check_retry;
 use super::maglev::{MAX_SIZE, is_prime};
 use super::names::{Named, did_you_mean};
 use super::policy::{Knobs, Pick, SlowStart};
 use super::sequence::MAX_CYCLE;
 use super::spec::{Capacity, ClusterSpec, EndpointSpec, KeySource, RouteSpec, Sticky, TableSpec};
+use super::{check_failover, check_retry};
 use crate::error::Problems;
 use crate::id::Name;
 use crate::protocol::{bare_host, normal_host};
@@ -72,6 +72,9 @@ pub(super) fn route(route: &RouteSpec, clusters: &HashMap<&str, u32>, problems: 
     if route.knobs.slow_start.is_some() {
         problems.add(format!("{path}.slow_start"), "cannot differ between routes; set it on the cluster");
     }
+    if route.knobs.failover.is_some() {
+        problems.add(format!("{path}.failover"), "cannot differ between routes; set it on the cluster");
+    }
     if route.matches.is_empty() {
         problems.add(format!("{path}.matches"), "is empty; add `.when(..)`, or `.any()` for every request");
     }
@@ -136,6 +139,7 @@ pub(super) fn knobs(knobs: &Knobs, path: &str, problems: &mut Problems) {
         check_slow_start(slow_start, &format!("{path}.slow_start"), problems);
     }
     check_retry::knobs(knobs, path, problems);
+    check_failover::knobs(knobs, path, problems);
 }
 
 fn check_slow_start(slow_start: &SlowStart, path: &str, problems: &mut Problems) {
@@ -150,7 +154,7 @@ fn check_slow_start(slow_start: &SlowStart, path: &str, problems: &mut Problems)
 
 fn check_capacity(capacity: Option<Capacity>, path: &str, problems: &mut Problems) {
     let nothing = match capacity {
-        None => false,
+        None | Some(Capacity::Learned) => false,
         Some(Capacity::InFlight(count) | Capacity::Rps(count)) => count == 0,
         Some(Capacity::Share(share)) => share.get() <= 0.0,
     };

@@ -8,9 +8,10 @@ use super::limit::Partition;
 use super::matching::Match;
 use super::pattern::PathPattern;
 use super::predicate::Predicate;
+use super::residency::ResidencyRule;
 use super::spec::{ClusterSpec, PriorityRule, RouteSpec};
 use super::trust::{Claims, TrustRule};
-use crate::error::Problems;
+use crate::error::{Problems, TableError};
 use crate::protocol::{Facts, Oddities, Priority};
 
 /// What a request is to the limits on its way.
@@ -39,6 +40,19 @@ impl Kinds {
         self.0.is_none()
     }
 
+    /// What one match takes.
+    pub(crate) fn of_one(when: &Match) -> Result<Self, TableError> {
+        let mut problems = Problems::default();
+        let predicate = Predicate::compile(when, |part, message| problems.add(format!("match.{part}"), message));
+        problems.into_result()?;
+        Ok(Kinds::new(&Vec::from_iter(predicate.map(|predicate| (predicate, 0)))))
+    }
+
+    /// Whether a request is taken, or there is nothing that could take any.
+    pub(crate) fn is_empty_or_takes(&self, facts: &Facts<'_>) -> bool {
+        self.is_empty() || self.find(facts).is_some()
+    }
+
     fn find(&self, facts: &Facts<'_>) -> Option<u32> {
         Some(self.0.as_ref()?.find(facts)?.route)
     }
@@ -47,6 +61,12 @@ impl Kinds {
     pub(crate) fn partition(&self, facts: &Facts<'_>) -> PartitionPlace {
         // There are at most sixteen.
         self.find(facts).map(|place| place as u8)
+    }
+
+    /// The place of the rule that takes a request, of at most 2^16.
+    #[inline(never)]
+    pub(crate) fn place(&self, facts: &Facts<'_>) -> Option<u16> {
+        self.find(facts).map(|place| place as u16)
     }
 
     /// What is believed of a request, by the rules of a table.
@@ -95,6 +115,18 @@ pub(super) fn of_trusts(trusts: &mut Vec<TrustRule>, allowed: Oddities, problems
     let (sorted, kinds) = of_rules(rules, "trusts", allowed, problems);
     trusts.extend(sorted.into_iter().map(|(when, bits)| TrustRule { when, claims: Claims::ALL[bits as usize] }));
     kinds
+}
+
+/// The rules of a table that keep requests in regions, whose matches are brought into their normal order.
+pub(super) fn of_residency(rules: &mut Vec<ResidencyRule>, allowed: Oddities, problems: &mut Problems) -> Kinds {
+    let mut regions: Vec<_> = rules.iter_mut().map(|rule| std::mem::take(&mut rule.regions)).collect();
+    let whens = (0..).zip(rules.drain(..)).map(|(place, rule)| (rule.when, place)).collect();
+    let mut predicates = Vec::new();
+    for (place, (predicate, when, old)) in (0..).zip(compile(whens, "residency", allowed, problems)) {
+        rules.push(ResidencyRule { when, regions: std::mem::take(&mut regions[old as usize]) });
+        predicates.extend(predicate.map(|predicate| (predicate, place)));
+    }
+    Kinds::new(&predicates)
 }
 
 /// The partitions of a cluster's limit.

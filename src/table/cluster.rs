@@ -1,6 +1,7 @@
 //! Clusters, regions and endpoints as compiled: checked, sorted by name, nothing left to decide.
 
 use super::classes::Kinds;
+use super::failover::Failover;
 use super::limit::Limit;
 use super::maglev::MaglevTable;
 use super::policy::SlowStart;
@@ -22,6 +23,12 @@ pub struct Cluster {
     /// Of the limits of all its regions.
     pub(crate) partitions: Kinds,
     pub(crate) retry_budget: RetryBudget,
+    pub(crate) failover: Failover,
+    pub(crate) home_first: bool,
+    /// By where the process runs, the rank of each region, by place.
+    pub(crate) homes: Box<[(Box<str>, Box<[u32]>)]>,
+    /// By place of the residency rule, the regions that its requests may go to: a bit each.
+    pub(crate) residency: Box<[u64]>,
 }
 
 /// A part of a cluster that fails and is evacuated as one.
@@ -88,6 +95,22 @@ impl Cluster {
     /// What bounds its retries and hedges, of all routes together.
     pub fn retry_budget(&self) -> &RetryBudget {
         &self.retry_budget
+    }
+
+    /// How its regions stand in for each other.
+    pub fn failover(&self) -> Failover {
+        self.failover
+    }
+
+    /// The rank of a region for a process that runs at `home`: one step is left free before all for the home itself.
+    pub(crate) fn rank_from(&self, home: Option<&str>, place: u32) -> u32 {
+        let region = &self.regions[place as usize];
+        let Some(home) = home else { return region.rank };
+        if self.home_first && region.name == *home {
+            return 0;
+        }
+        let known = self.homes.iter().find(|(name, _)| **name == *home);
+        known.map_or(region.rank, |(_, ranks)| ranks[place as usize]).saturating_add(u32::from(self.home_first))
     }
 
     /// How new endpoints warm up.

@@ -5,31 +5,29 @@
 //! that differ only in order compile to the same table and decide alike.
 
 use super::check;
+use super::check_failover;
 use super::check_limit;
 use super::check_retry;
 use super::classes::{self, Class, Kinds, RouteClasses};
-use super::cluster::{Cluster, Endpoint, OriginParts, Region};
-use super::hash::{Kind, stable_hash};
+use super::cluster::{Cluster, Endpoint, Region};
+use super::compile_cluster::compile_cluster;
 use super::index::{Entry, Index};
 use super::limit::Limit;
-use super::maglev::MaglevTable;
 use super::matching::Match;
 use super::pattern::{HostPattern, PathPattern};
 use super::policy::{Pick, Picking, Policy};
 use super::predicate::{Conditions, Predicate};
 use super::retry::RetryBudget;
 use super::route::{Route, RouteRules, Source, StickyRule, Target, TargetDetails};
-use super::sequence::Sequence;
-use super::spec::{ClusterSpec, EndpointSpec, KeySource, PathRules, RegionSpec, RouteSpec, TableSpec};
+use super::spec::{KeySource, PathRules, RouteSpec, TableSpec};
 use super::split::Weighted;
 use super::trust::Claims;
 use crate::error::{Problems, Reason, TableError};
 use crate::id::Name;
 use crate::protocol::path::normal_parameter;
-use crate::protocol::{Facts, Oddities, Priority, normal_host};
+use crate::protocol::{Facts, Oddities, Priority};
 use crate::sync::Arc;
 use http::header::HeaderName;
-use http::uri::Scheme;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -46,6 +44,8 @@ struct Compiled {
     allowed: Oddities,
     /// What is believed of which requests.
     trusts: Kinds,
+    /// Which requests may not leave which regions.
+    residency: Kinds,
     routes: Box<[Route]>,
     clusters: Box<[Cluster]>,
 }
@@ -120,6 +120,17 @@ impl Table {
         }
     }
 
+    /// The rule by which a request may not leave some regions, by its place.
+    #[inline]
+    pub(crate) fn residency(&self, facts: &Facts<'_>) -> Option<u16> {
+        if self.0.residency.is_empty() { None } else { self.0.residency.place(facts) }
+    }
+
+    /// The regions of a rule, by name.
+    pub(crate) fn residents(&self, rule: u16) -> &[String] {
+        &self.0.spec.residency[usize::from(rule)].regions
+    }
+
     /// Whether it believes anything of any request.
     #[inline]
     pub(crate) fn trusts_anybody(&self) -> bool {
@@ -169,6 +180,8 @@ impl TableSpec {
         let allowed = allowed(self.paths);
         check_retry::trusts(&self.trusts, &mut problems);
         let trusts = classes::of_trusts(&mut self.trusts, allowed, &mut problems);
+        let residency = classes::of_residency(&mut self.residency, allowed, &mut problems);
+        check_failover::residency(&self, &mut problems);
         let kinds: Vec<_> =
             self.clusters.iter_mut().map(|cluster| classes::of_cluster(cluster, allowed, &mut problems)).collect();
         let clusters = check::index_names(&self.clusters, "clusters", &mut problems);
@@ -177,6 +190,7 @@ impl TableSpec {
             check::cluster(cluster, &mut problems);
             check_limit::cluster(cluster, &mut problems);
             check_retry::cluster(cluster, &mut problems);
+            check_failover::cluster(cluster, &mut problems);
         }
         if self.routes.is_empty() {
             problems.add("routes", "is empty; add a route, or every request would be refused");
@@ -210,7 +224,7 @@ impl TableSpec {
             .map(|((spec, picks), kinds)| compile_cluster(spec, picks, kinds, &self))
             .collect();
         let index = Index::new(predicates.iter().map(|one| (&one.predicate, one.route, one.which)));
-        let table = Compiled { index, allowed, trusts, routes, clusters: compiled_clusters, spec: self };
+        let table = Compiled { index, allowed, trusts, residency, routes, clusters: compiled_clusters, spec: self };
         Ok(Table(Arc::new(table)))
     }
 }
@@ -227,6 +241,8 @@ fn sort(spec: &mut TableSpec) {
     spec.routes.sort_by(|a, b| a.name.cmp(&b.name));
     for cluster in &mut spec.clusters {
         cluster.regions.sort_by(|a, b| a.name.cmp(&b.name));
+        cluster.homes.sort_by(|a, b| a.home.cmp(&b.home));
+        cluster.homes.iter_mut().for_each(|home| home.ranks.sort());
         for region in &mut cluster.regions {
             region.endpoints.sort_by(|a, b| a.name.cmp(&b.name));
         }
@@ -235,6 +251,10 @@ fn sort(spec: &mut TableSpec) {
         limit.iter_mut().flat_map(|limit| &mut limit.partitions).flat_map(|one| &mut one.when).for_each(spell);
     };
     spec.trusts.iter_mut().for_each(|rule| spell(&mut rule.when));
+    for rule in &mut spec.residency {
+        spell(&mut rule.when);
+        rule.regions.sort();
+    }
     spec.clusters.iter_mut().for_each(|cluster| partitions(&mut cluster.limit));
     for route in &mut spec.routes {
         partitions(&mut route.limit);
@@ -381,10 +401,10 @@ fn compile_source(source: &KeySource) -> Source {
 
 /// What the routes to a cluster want of it, and its regions to have ready.
 #[derive(Default)]
-struct Prepared {
-    round_robin: bool,
+pub(super) struct Prepared {
+    pub(super) round_robin: bool,
     /// Distinct sizes; a route's target knows its place among them.
-    maglev_sizes: Vec<Option<u32>>,
+    pub(super) maglev_sizes: Vec<Option<u32>>,
 }
 
 impl Prepared {
@@ -423,70 +443,6 @@ fn prepared_picks(spec: &TableSpec, clusters: &HashMap<&str, u32>) -> Vec<Prepar
     picks
 }
 
-fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, partitions: Kinds, table: &TableSpec) -> Cluster {
-    Cluster {
-        name: checked(&spec.name),
-        hash: stable_hash(table.hash_seed, Kind::Cluster, spec.name.as_bytes()),
-        regions: spec.regions.iter().map(|region| compile_region(region, spec, picks, table.hash_seed)).collect(),
-        slow_start: spec.knobs.or(table.defaults).slow_start,
-        endpoint_limit: spec.endpoint_limit,
-        partitions,
-        retry_budget: spec.retry_budget.unwrap_or_default(),
-    }
-}
-
-/// A region's own limit with the cluster's partitions, or the cluster's.
-fn limit(region: &RegionSpec, cluster: &ClusterSpec) -> Option<Limit> {
-    let mut limit = region.limit.clone().or_else(|| cluster.limit.clone())?;
-    limit.partitions = cluster.limit.as_ref().map_or_else(Vec::new, |limit| limit.partitions.clone());
-    Some(limit)
-}
-
-fn compile_region(spec: &RegionSpec, cluster: &ClusterSpec, picks: &Prepared, seed: u64) -> Region {
-    let endpoints: Box<[Endpoint]> = spec
-        .endpoints
-        .iter()
-        .map(|endpoint| Endpoint {
-            name: checked(&endpoint.name),
-            hash: stable_hash(seed, Kind::Endpoint, endpoint.name.as_bytes()),
-            address: endpoint.address.as_str().into(),
-            origin: origin(endpoint),
-            authority: endpoint.authority.as_deref().map(|text| text.parse().expect("authorities are checked")),
-            tls_name: endpoint.tls_name.as_deref().map(Into::into),
-            weight: endpoint.weight,
-        })
-        .collect();
-    let hashes: Vec<_> = endpoints.iter().map(|endpoint| (endpoint.hash, endpoint.weight)).collect();
-    let weights = || endpoints.iter().map(|endpoint| endpoint.weight).collect::<Vec<_>>();
-    Region {
-        name: checked(&spec.name),
-        hash: stable_hash(seed, Kind::Region, spec.name.as_bytes()),
-        rank: spec.rank,
-        weight: spec.weight,
-        capacity: spec.capacity,
-        limit: limit(spec, cluster),
-        sequence: picks.round_robin.then(|| Sequence::new(&weights())),
-        maglevs: picks.maglev_sizes.iter().map(|&size| MaglevTable::new(&hashes, size)).collect(),
-        endpoints,
-    }
-}
-
-/// What stands for an endpoint in a URI: its authority, else its address if that is a host with an optional port.
-fn origin(endpoint: &EndpointSpec) -> Option<OriginParts> {
-    let address = endpoint.address.as_str();
-    let (scheme, host) = match address.split_once("://") {
-        Some((scheme, host)) if scheme.eq_ignore_ascii_case("http") => (Some(Scheme::HTTP), Some(host)),
-        Some((scheme, host)) if scheme.eq_ignore_ascii_case("https") => (Some(Scheme::HTTPS), Some(host)),
-        // Something that only a connector understands.
-        Some(_) => (None, None),
-        None => (None, Some(address)),
-    };
-    let host = host.map(|host| host.strip_suffix('/').unwrap_or(host));
-    let authority = endpoint.authority.as_deref().or(host)?;
-    let is_host = normal_host(authority).is_ok();
-    is_host.then(|| authority.parse().ok()).flatten().map(|authority| OriginParts::new(scheme, authority))
-}
-
-fn checked(name: &str) -> Name {
+pub(super) fn checked(name: &str) -> Name {
     Name::new(name).expect("names are checked before anything is compiled")
 }

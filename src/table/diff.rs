@@ -54,7 +54,7 @@ pub enum Change {
 /// A part of a table, without the named parts below it, which are parts of their own.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// Defaults, hash seed, path rules and rules of trust; clusters and routes are left out.
+    /// Defaults, hash seed, path rules, rules of trust and of residency; clusters and routes are left out.
     Settings(TableSpec),
     /// A cluster, its regions left out.
     Cluster(ClusterSpec),
@@ -125,14 +125,14 @@ impl Diff {
 
 fn settings(spec: &TableSpec) -> TableSpec {
     let TableSpec { defaults, hash_seed, paths, .. } = *spec;
-    let trusts = spec.trusts.clone();
-    TableSpec { defaults, hash_seed, paths, trusts, clusters: Vec::new(), routes: Vec::new() }
+    let (trusts, residency) = (spec.trusts.clone(), spec.residency.clone());
+    TableSpec { defaults, hash_seed, paths, trusts, residency, clusters: Vec::new(), routes: Vec::new() }
 }
 
 fn head(cluster: &ClusterSpec) -> ClusterSpec {
-    let ClusterSpec { knobs, endpoint_limit, retry_budget, .. } = *cluster;
-    let (name, limit) = (cluster.name.clone(), cluster.limit.clone());
-    ClusterSpec { name, knobs, limit, endpoint_limit, retry_budget, regions: Vec::new() }
+    let ClusterSpec { knobs, endpoint_limit, retry_budget, home_first, .. } = *cluster;
+    let (name, limit, homes) = (cluster.name.clone(), cluster.limit.clone(), cluster.homes.clone());
+    ClusterSpec { name, knobs, limit, endpoint_limit, retry_budget, home_first, homes, regions: Vec::new() }
 }
 
 fn region_head(region: &RegionSpec) -> RegionSpec {
@@ -318,12 +318,15 @@ impl Part {
                 ("hash_seed", spec.hash_seed.to_string()),
                 ("paths", text(&spec.paths)),
                 ("trusts", text(&spec.trusts)),
+                ("residency", text(&spec.residency)),
             ],
             Part::Cluster(cluster) => vec![
                 ("knobs", text(&cluster.knobs)),
                 ("limit", text(&cluster.limit)),
                 ("endpoint_limit", text(&cluster.endpoint_limit)),
                 ("retry_budget", text(&cluster.retry_budget)),
+                ("home_first", text(&cluster.home_first)),
+                ("homes", text(&cluster.homes)),
             ],
             Part::Region { region, .. } => vec![
                 ("rank", region.rank.to_string()),

@@ -6,12 +6,15 @@
 mod algorithm;
 mod builder;
 mod check;
+mod check_failover;
 mod check_limit;
 mod check_retry;
 mod classes;
 mod cluster;
 mod compile;
+mod compile_cluster;
 mod diff;
+mod failover;
 mod hash;
 mod index;
 mod limit;
@@ -22,6 +25,7 @@ mod names;
 mod pattern;
 mod policy;
 mod predicate;
+mod residency;
 mod retry;
 mod route;
 mod sequence;
@@ -35,21 +39,23 @@ pub use algorithm::{LimitAlgorithm, Sample, Signal};
 pub use cluster::{Cluster, Endpoint, Region};
 pub use compile::Table;
 pub use diff::{Change, Diff, Part};
+pub use failover::{Failover, Shares};
 pub use limit::{Adaptive, Aimd, Algorithm, Custom, Gradient2, Limit, Partition, Queue, Vegas, VegasStep};
 pub use matching::{FieldMatch, Match, PathMatch, ValueMatch};
 pub use policy::{Knobs, Maglev, Pick, ReleaseOn, SlowStart};
+pub use residency::ResidencyRule;
 pub use retry::{
     AwsQuota, Backoff, EnvoyInFlight, Finagle, GrpcThrottle, Hedge, HedgeDelay, Idempotency, Jitter, LeaveRegion,
     Retry, RetryBudget, Successes,
 };
 pub use route::Route;
 pub use spec::{
-    Capacity, ClusterSpec, EndpointSpec, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec, Scope, Sticky,
-    TableSpec, TargetSpec,
+    Capacity, ClusterSpec, EndpointSpec, Fleet, HomeRule, KeySource, PathRules, PriorityRule, RegionSpec, RouteSpec,
+    Scope, Sticky, TableSpec, TargetSpec,
 };
 pub use trust::{Claims, TrustRule};
 
-pub(crate) use classes::Class;
+pub(crate) use classes::{Class, Kinds};
 pub(crate) use names::did_you_mean;
 pub(crate) use policy::{Picking, Policy};
 pub(crate) use route::Target;

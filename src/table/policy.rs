@@ -4,6 +4,7 @@
 //! cluster's over the table's defaults, and what nobody sets has the default that stands at the knob. `build()` merges
 //! them once into values with nothing left to decide.
 
+use super::failover::Failover;
 use super::retry::{Hedge, Retry};
 use crate::protocol::Priority;
 use crate::unit::Ratio;
@@ -44,14 +45,18 @@ pub struct Knobs {
     ///
     /// [`Hedge::default()`] sends at most 5% more; [`Hedge::none`] switches off what would be inherited.
     pub hedge: Option<Hedge>,
+    /// How regions stand in for each other. Default: [`Failover::default()`].
+    ///
+    /// A region's shares are the same for all routes, so a route cannot set this.
+    pub failover: Option<Failover>,
 }
 
 impl fmt::Debug for Knobs {
     /// Those that are set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Knobs { pick, deadline, release, hold_at_most, slow_start, retry, hedge } = self;
+        let Knobs { pick, deadline, release, hold_at_most, slow_start, retry, hedge, failover } = self;
         let mut out = f.debug_struct("Knobs");
-        let knobs: [(&str, Option<&dyn fmt::Debug>); 7] = [
+        let knobs: [(&str, Option<&dyn fmt::Debug>); 8] = [
             ("pick", pick.as_ref().map(|it| it as _)),
             ("deadline", deadline.as_ref().map(|it| it as _)),
             ("release", release.as_ref().map(|it| it as _)),
@@ -59,6 +64,7 @@ impl fmt::Debug for Knobs {
             ("slow_start", slow_start.as_ref().map(|it| it as _)),
             ("retry", retry.as_ref().map(|it| it as _)),
             ("hedge", hedge.as_ref().map(|it| it as _)),
+            ("failover", failover.as_ref().map(|it| it as _)),
         ];
         for (name, value) in knobs {
             if let Some(value) = value {
@@ -87,6 +93,7 @@ impl Knobs {
             slow_start: self.slow_start.or(fallback.slow_start),
             retry: self.retry.or(fallback.retry),
             hedge: self.hedge.or(fallback.hedge),
+            failover: self.failover.or(fallback.failover),
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::limit::Limit;
 use super::matching::Match;
 use super::policy::Knobs;
+use super::residency::ResidencyRule;
 use super::retry::RetryBudget;
 use super::trust::TrustRule;
 use crate::protocol::Priority;
@@ -50,6 +51,9 @@ pub struct TableSpec {
     /// Which requests are believed what they say of themselves: the first rule that holds in the
     /// [order of precedence](Match#precedence). Order has no meaning. Default: none.
     pub trusts: Vec<TrustRule>,
+    /// Which requests may not leave which regions: the first rule that holds in the [order of precedence](Match#precedence). Order has
+    /// no meaning. Default: none.
+    pub residency: Vec<ResidencyRule>,
     /// Where requests can go. Order has no meaning.
     pub clusters: Vec<ClusterSpec>,
     /// Which requests go where. Order has no meaning.
@@ -85,6 +89,12 @@ pub struct ClusterSpec {
     pub endpoint_limit: Option<u32>,
     /// What bounds its retries and hedges, of all routes together. Default: [`RetryBudget::default()`], one for ten successes.
     pub retry_budget: Option<RetryBudget>,
+    /// Whether a process that runs in one of its regions goes there before all others: see
+    /// [`Traffic::set_home`](crate::Traffic::set_home). Default: no.
+    pub home_first: bool,
+    /// Which regions a process goes to first, by where it runs; of others, the regions' own ranks hold. Order has no meaning. Default:
+    /// none.
+    pub homes: Vec<HomeRule>,
     /// Where the cluster runs. Order has no meaning; rank and weight do.
     pub regions: Vec<RegionSpec>,
 }
@@ -107,18 +117,71 @@ pub struct RegionSpec {
     pub endpoints: Vec<EndpointSpec>,
 }
 
-/// What a region can take of one process, as declared by its owner.
+/// The ranks of a cluster's regions as seen from one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HomeRule {
+    /// Where the process runs. Not one of the cluster's regions, if it has none there.
+    pub home: String,
+    /// Regions and their ranks. One that is not named keeps its own.
+    pub ranks: Vec<(String, u32)>,
+}
+
+/// What a region can take of one process, as declared by its owner: of a whole fleet, see [`Capacity::fleet`].
 ///
-/// Recorded in the table and shown with it; no decision reads it yet.
+/// While a part of the region's endpoints may not be used, it can take so much less. What it cannot take goes to the other regions,
+/// in their order; what fits nowhere is refused, the least important first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Capacity {
     /// So many requests at once; at least 1.
+    ///
+    /// Exact: it caps the region's limit, or is its limit if it has none.
     InFlight(u32),
     /// So many requests a second; at least 1.
+    ///
+    /// In any time at most that many a second, and a tenth of a second's more, at least one (a token bucket in one word, GCRA). A request
+    /// of a lower priority finds it spent a fifth of the bucket earlier, for each step.
     Rps(u32),
     /// This part of the cluster's demand; more than 0.
+    ///
+    /// In expectation: it bounds the region's share. A region that may be asked for at most 20% of all, whatever happens elsewhere, is
+    /// `Share(Ratio::percent(20))`.
     Share(Ratio),
+    /// What the region's adaptive limit has found: nothing is declared, and a plan counts with the limit in force. The region needs a
+    /// limit.
+    Learned,
+}
+
+/// What all processes together may ask of a region: see [`Capacity::fleet`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fleet(Capacity);
+
+impl Capacity {
+    /// The capacity of a region for all processes together, to be divided by their number.
+    ///
+    /// ```
+    /// use contraflow::table::Capacity;
+    /// assert_eq!(Capacity::fleet(Capacity::Rps(10_000)).instances(20), Capacity::Rps(500));
+    /// ```
+    pub const fn fleet(total: Capacity) -> Fleet {
+        Fleet(total)
+    }
+}
+
+impl Fleet {
+    /// What one of so many processes may ask for, if each has an equal part of the requests: rounded down, at least one. A part of the
+    /// demand is the same for each.
+    pub const fn instances(self, instances: u32) -> Capacity {
+        const fn part(total: u32, instances: u32) -> u32 {
+            let part = if instances == 0 { total } else { total / instances };
+            if part == 0 && total > 0 { 1 } else { part }
+        }
+        match self.0 {
+            Capacity::InFlight(total) => Capacity::InFlight(part(total, instances)),
+            Capacity::Rps(total) => Capacity::Rps(part(total, instances)),
+            other => other,
+        }
+    }
 }
 
 /// One server of a region.

@@ -3,10 +3,10 @@
 use crate::entropy::{Entropy, below};
 use crate::protocol::Priority;
 use crate::table::{
-    Adaptive, Aimd, Algorithm, AwsQuota, Backoff, Claims, ClusterSpec, EnvoyInFlight, FieldMatch, Finagle, Gradient2,
-    GrpcThrottle, Hedge, HedgeDelay, Idempotency, Jitter, KeySource, Knobs, LeaveRegion, Limit, Maglev, Match,
-    PathMatch, Pick, PriorityRule, Queue, Retry, RetryBudget, Scope, SlowStart, Sticky, Successes, Table, TableSpec,
-    TargetSpec, TrustRule, ValueMatch, Vegas,
+    Adaptive, Aimd, Algorithm, AwsQuota, Backoff, Claims, ClusterSpec, EnvoyInFlight, Failover, FieldMatch, Finagle,
+    Gradient2, GrpcThrottle, Hedge, HedgeDelay, Idempotency, Jitter, KeySource, Knobs, LeaveRegion, Limit, Maglev,
+    Match, PathMatch, Pick, PriorityRule, Queue, Retry, RetryBudget, Scope, SlowStart, Sticky, Successes, Table,
+    TableSpec, TargetSpec, TrustRule, ValueMatch, Vegas,
 };
 use crate::unit::Ratio;
 use http::{HeaderName, HeaderValue, Method, Request};
@@ -233,6 +233,27 @@ pub fn hedge() -> impl Strategy<Value = Hedge> {
     })
 }
 
+/// Regions that stand in for each other in every way that our own arithmetic knows.
+pub fn failover() -> impl Strategy<Value = Failover> {
+    let percents = (100u32..200, 0u8..=100, 0u8..50, 51u8..=100, 0u8..=10);
+    let times = (0u64..300, 1u64..10, 0u64..300, 0u64..60);
+    (percents, times).prop_map(|((overprovisioning, panic, fail, recover, trickle), (hold, times, ramp, drain))| {
+        let seconds = Duration::from_secs;
+        Failover {
+            overprovisioning,
+            panic_below: Ratio::percent(panic),
+            fail_below: Ratio::percent(fail),
+            recover_above: Ratio::percent(recover),
+            hold: seconds(hold),
+            max_hold: seconds(hold * times),
+            ramp: seconds(ramp),
+            drain: seconds(drain),
+            trickle: Ratio::percent(trickle),
+            ..Failover::default()
+        }
+    })
+}
+
 /// Budgets of every kind.
 pub fn retry_budget() -> impl Strategy<Value = RetryBudget> {
     let seconds = || (1u64..=60).prop_map(Duration::from_secs);
@@ -303,10 +324,10 @@ fn cluster() -> impl Strategy<Value = Regions> {
         .prop_map(|(seconds, percent)| SlowStart::over(Duration::from_secs(seconds)).floor(Ratio::percent(percent)));
     let limits =
         (option::weighted(0.3, limit()), option::weighted(0.2, 1000u32..2000), option::weighted(0.3, retry_budget()));
-    let knobs = (option::weighted(0.3, slow_start), sent_again());
+    let knobs = (option::weighted(0.3, slow_start), sent_again(), option::weighted(0.5, failover()));
     (vec((0u32..3, weight(), vec(weight(), 1..7)), 1..4), knobs, limits).prop_map(
-        |(described, (slow_start, (retry, hedge)), (limit, endpoint_limit, retry_budget))| {
-            let knobs = Knobs { slow_start, retry, hedge, ..Knobs::default() };
+        |(described, (slow_start, (retry, hedge), failover), (limit, endpoint_limit, retry_budget))| {
+            let knobs = Knobs { slow_start, retry, hedge, failover, ..Knobs::default() };
             Regions { described, knobs, limit, endpoint_limit, retry_budget }
         },
     )

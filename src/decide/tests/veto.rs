@@ -8,6 +8,7 @@ use crate::protocol::Facts;
 use crate::state::{Registry, Snapshot};
 use crate::table::{Sticky, TableSpec};
 use crate::time::{Clock, Instant};
+use std::time::Duration;
 
 const NOW: Instant = Instant::from_nanos(1);
 
@@ -51,7 +52,7 @@ fn a_veto_binds_a_decision_by_an_older_view_and_moves_nobody_else() {
     let mut registry = registry();
     let snapshot = snapshot(&mut registry, spec());
     let before: Vec<_> = (0..1000).map(|word| decide(&snapshot, word).unwrap()).collect();
-    assert!(registry.set_veto("eu", Instant::NEVER).is_some());
+    assert!(registry.set_veto("eu", Instant::START, Duration::ZERO, Instant::NEVER).is_some());
     let mut moved = 0;
     for (word, before) in (0..).zip(&before) {
         let after = decide(&snapshot, word).unwrap();
@@ -75,17 +76,17 @@ fn when_a_rank_is_out_the_next_serves_and_when_all_are_the_answer_is_typed() {
     let mut registry = registry();
     let snapshot = snapshot(&mut registry, spec());
     for out in ["eu", "us"] {
-        assert!(registry.set_veto(out, Instant::NEVER).is_some());
+        assert!(registry.set_veto(out, Instant::START, Duration::ZERO, Instant::NEVER).is_some());
     }
     for word in 0..100 {
         let decision = decide(&snapshot, word).unwrap();
         assert_eq!(region(&snapshot, &decision), "ap");
     }
-    assert!(registry.set_veto("ap", Instant::NEVER).is_some());
+    assert!(registry.set_veto("ap", Instant::START, Duration::ZERO, Instant::NEVER).is_some());
     assert_eq!(decide(&snapshot, 1), Err(Reason::NoEndpoint));
-    assert!(registry.set_veto("us", Instant::START).is_some());
+    assert!(registry.lift_veto("us", Instant::START).is_some());
     assert_eq!(decide(&snapshot, 1).map(|decision| region(&snapshot, &decision)), Ok("us".into()));
-    assert!(registry.set_veto("mars", Instant::NEVER).is_none());
+    assert!(registry.set_veto("mars", Instant::START, Duration::ZERO, Instant::NEVER).is_none());
 }
 
 // I-10, I-23: a sticky key goes where the next view will send it, so it moves once, not twice.
@@ -104,7 +105,7 @@ fn a_key_goes_at_once_where_the_next_view_sends_it() {
         decisions.map(|decision| (region(snapshot, &decision), decision.endpoint)).collect()
     };
     let before = homes(&snapshot);
-    assert!(registry.set_veto("us", Instant::NEVER).is_some());
+    assert!(registry.set_veto("us", Instant::START, Duration::ZERO, Instant::NEVER).is_some());
     let during = homes(&snapshot);
     snapshot.rebuild_views(NOW);
     assert_eq!(homes(&snapshot), during);

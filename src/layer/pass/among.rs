@@ -337,9 +337,15 @@ impl Pass {
         paid.map(Some).ok_or(NotAdmitted::ByShare)
     }
 
-    /// The same where it stands, for one that its region's limit let in by itself.
+    /// The same where it stands, and what its region's rate takes, for one that the region's limit let in by itself.
     pub(super) fn pay_here(&mut self) -> Result<(), NotAdmitted> {
         let paid = self.pay(self.region)?;
+        if let Err(after) = self.region_handle(self.region).state.take_rate(self.priority(), self.began) {
+            if let Some(paid) = paid {
+                self.region_handle(self.region).state.share().refund(paid);
+            }
+            return Err(NotAdmitted::ByRate(after));
+        }
         if let Some(among) = self.among_mut() {
             among.paid = paid;
         }

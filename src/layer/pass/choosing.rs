@@ -172,7 +172,7 @@ impl Pass {
     pub(crate) fn return_to(&mut self, standing: Standing) -> Result<(), Rejected> {
         if let Err(refused) = self.take(standing.region, standing.endpoint) {
             let rejected = match refused {
-                NotAdmitted::ByEndpoint | NotAdmitted::ByShare => {
+                NotAdmitted::ByEndpoint | NotAdmitted::ByShare | NotAdmitted::ByRate(_) => {
                     self.rejected_uncounted(standing.region, refused.reason())
                 }
                 NotAdmitted::ByRegion(refused) => self.rejected_by_region(standing.region, refused.reason),

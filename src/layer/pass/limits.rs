@@ -95,7 +95,7 @@ impl Pass {
             self.count(&this);
         }
         match refused {
-            NotAdmitted::ByRegion(_) | NotAdmitted::ByShare => passed.add_region(region),
+            NotAdmitted::ByRegion(_) | NotAdmitted::ByShare | NotAdmitted::ByRate(_) => passed.add_region(region),
             NotAdmitted::ByEndpoint => passed.add(region, endpoint),
         }
     }
