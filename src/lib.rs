@@ -114,9 +114,12 @@ pub use error::{Error, GiveUp, Reason, Rejected, TableError};
 pub use id::{Epoch, Generation, Name};
 pub use observe::{Another, Cause, Event, Observer};
 pub use protocol::{Facts, Grpc, Http, Outcome, Plain, Priority, Retryable, Verdict};
-pub use state::Snapshot;
-pub use table::{Hedge, Limit, Maglev, Match, Pick, Retry, RetryBudget, Scope, SlowStart, Sticky, Table, TableSpec};
-pub use traffic::Traffic;
+pub use state::{EndpointHealth, RegionPhase, Snapshot};
+pub use table::{
+    Failover, Hedge, Limit, Maglev, Match, Outlier, Pick, Retry, RetryBudget, Scope, SlowStart, Sticky, Table,
+    TableSpec,
+};
+pub use traffic::{Evacuation, Practice, Traffic};
 pub use unit::{NotARatio, Ratio, Share};
 
 /// Failing seeds are kept beside the source they are about, and committed.

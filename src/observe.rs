@@ -5,9 +5,9 @@
 
 use crate::decide::Decision;
 use crate::error::{GiveUp, Rejected};
-use crate::id::{Generation, Name};
+use crate::id::{Epoch, Generation, Name};
 use crate::protocol::Outcome;
-use crate::state::Snapshot;
+use crate::state::{News, RegionPhase, Snapshot, Verdict, What, ratio_of_part};
 use crate::time::Instant;
 use crate::unit::Ratio;
 use std::time::Duration;
@@ -110,6 +110,26 @@ pub enum Cause {
     Slow,
 }
 
+impl From<News> for Event {
+    fn from(news: News) -> Self {
+        let News { cluster, region, at, generation, epoch, what } = news;
+        match what {
+            What::Endpoint(verdict) => Event::Health { cluster, region, verdict, at, generation, epoch },
+            What::Region(transition) => Event::Region {
+                cluster,
+                region,
+                from: transition.from,
+                to: transition.to,
+                health: ratio_of_part(transition.health),
+                hold: transition.hold,
+                at,
+                generation,
+                epoch,
+            },
+        }
+    }
+}
+
 /// Something that happened to the traffic as a whole.
 ///
 /// Told when it is in force and nobody waits for it any more, so two that happen at once may be told in either order: the
@@ -132,6 +152,42 @@ pub enum Event {
         over: Duration,
         /// Why, if the operator said so.
         reason: Option<String>,
+    },
+    /// The detector of outliers has taken an endpoint out, doubts it, probes it or has let it back.
+    Health {
+        /// Which cluster.
+        cluster: Name,
+        /// Which region of it.
+        region: Name,
+        /// Which endpoint, what and why, with the numbers.
+        verdict: Verdict,
+        /// When it was found, on the traffic's clock.
+        at: Instant,
+        /// The table in force then.
+        generation: Generation,
+        /// The last view of any cluster before that.
+        epoch: Epoch,
+    },
+    /// A region begins to be left, is well again, returns, or is back.
+    Region {
+        /// Which cluster.
+        cluster: Name,
+        /// Which region of it.
+        region: Name,
+        /// Where it was in its life.
+        from: RegionPhase,
+        /// Where it is now.
+        to: RegionPhase,
+        /// The part of it that was well: the smaller of its usable part and its success rate.
+        health: Ratio,
+        /// How long it has to stay well before it returns.
+        hold: Duration,
+        /// When it was found, on the traffic's clock.
+        at: Instant,
+        /// The table in force then.
+        generation: Generation,
+        /// The last view of any cluster before that.
+        epoch: Epoch,
     },
     /// Some requests keep away from a region for practice, or do so no more.
     Practised {

@@ -174,7 +174,7 @@ impl Traffic {
         let generation = Generation::FIRST;
         let handles = registry.adopt(&table, generation, now);
         let current = Arc::new(Snapshot::new(generation, table.clone(), handles, &registry));
-        let shared = Arc::new(Shared::new(clock));
+        let shared = Arc::new(Shared::new(clock, registry.board()));
         let cell = Cell::new(&current, &shared);
         let history = History::new(Revision::new(generation, table, Cause::Publish, now));
         let writer = Mutex::new(Writer { current, registry, history, retired: Vec::new() });
@@ -369,7 +369,10 @@ impl Traffic {
         let writer = self.core.writer.lock();
         let now = self.now();
         writer.current.rebuild_due_views(now);
-        Status::new(&writer.current, swept, now)
+        let status = Status::new(&writer.current, swept, now);
+        drop(writer);
+        self.core.shared.tell_news();
+        status
     }
 
     fn put_if(&self, expected: Generation, table: Table, cause: Cause) -> Result<Published, PublishError> {

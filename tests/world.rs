@@ -426,7 +426,7 @@ fn a_user_stays_while_nothing_changes() {
     let before = homes(&std::mem::take(&mut world.state.trace));
     assert_eq!(before.len(), 50);
     assert!(before.values().all(|homes| homes.len() == 1), "{before:?}");
-    // Out: those who lived there move, the others stay. Back: everybody is home again.
+    // Out: those who lived there move, the others stay. Back, by degrees: everybody is home again.
     let moment = world.now().after(MINUTE);
     world.state.traffic.evacuate("us", MINUTE).expect("a region");
     world.state.out.insert("us", moment);
@@ -436,6 +436,11 @@ fn a_user_stays_while_nothing_changes() {
         assert_eq!(homes.len(), 1);
         assert!(home.starts_with("us") || homes.contains(home), "{home} to {homes:?}");
         assert!(homes.iter().all(|home| !home.starts_with("us")));
+    }
+    world.run_for(2 * MINUTE);
+    for (key, homes) in homes(&std::mem::take(&mut world.state.trace)) {
+        let home = before[&key].first().expect("one");
+        assert!(home.starts_with("us") || homes.len() == 1 && homes.contains(home), "{home}, then {homes:?}");
     }
     world.run_for(MINUTE);
     assert_eq!(homes(&world.state.trace), before);

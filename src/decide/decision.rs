@@ -71,6 +71,12 @@ impl Decision {
         self.draws.attempt()
     }
 
+    /// Whether the request is the evidence for an endpoint that was out.
+    #[inline]
+    pub(crate) fn is_probe(&self) -> bool {
+        self.readings.probe > 0
+    }
+
     /// Why this cluster.
     pub fn cluster_reason(&self) -> ClusterReason {
         self.cluster_reason
@@ -125,6 +131,8 @@ pub enum RegionReason {
     Vetoed,
     /// Chosen again among the others: every endpoint of the first choice was asked and could not take the attempt.
     PassedOn,
+    /// One of its endpoints waits for a probe.
+    Probe,
     /// Chosen among the regions that the request may not leave.
     Resident,
     /// Chosen for an attempt that follows others, among the regions that it may go to.
@@ -158,6 +166,8 @@ pub enum EndpointReason {
     SlotsPassed,
     /// Drawn by weight, or the key's by rendezvous, among those not asked yet: the first choice could not take the attempt.
     PassedOn,
+    /// It was out and waits for evidence, and this request is it.
+    Probe,
     /// Chosen for an attempt that follows others, of those not tried while there are any: the key's by rendezvous, or drawn by
     /// weight, and where the policy looks at loads the less loaded of two so drawn.
     Retried,
@@ -182,6 +192,7 @@ impl fmt::Display for RegionReason {
             RegionReason::Sticky => "by the sticky key",
             RegionReason::Vetoed => "chosen again, since the first choice had just been evacuated",
             RegionReason::PassedOn => "chosen again, since no endpoint of the first choice could take the attempt",
+            RegionReason::Probe => "one of its endpoints waits for a probe",
             RegionReason::Resident => "chosen among the regions that the request may not leave",
             RegionReason::Retried => "chosen for another attempt",
         })
@@ -202,6 +213,7 @@ impl fmt::Display for EndpointReason {
             EndpointReason::LaterSlot => "a later slot of the key",
             EndpointReason::SlotsPassed => "drawn by weight, since none of the key's slots could be used",
             EndpointReason::PassedOn => "chosen again, since the first choice could not take the attempt",
+            EndpointReason::Probe => "it was out, and this is its probe",
             EndpointReason::Retried => "chosen for another attempt",
         })
     }

@@ -5,6 +5,7 @@ use super::endpoint::{Choosing, ChosenEndpoint};
 use super::explain::Explanation;
 use super::loads::{Loads, Readings, Recorded};
 use super::passed::Passed;
+use super::probe::choose_probe;
 use super::region::{ChosenRegion, choose_region};
 use super::split::choose_target;
 use super::tried::Following;
@@ -124,6 +125,11 @@ fn choose_place(
     let nowhere = digest.nowhere();
     let (region_key, endpoint_key) = digest.keys(route);
     let within = digest.within(snapshot.table());
+    if !view.probing.is_empty()
+        && let Some((region, endpoint)) = choose_probe(cluster, view, within, loads, passed)
+    {
+        return Ok(decision(snapshot, digest, found, view, draws, passed, region, endpoint));
+    }
     let region = choose_region(cluster, view, within, region_key, loads, draws, passed).ok_or(nowhere)?;
     let choosing = Choosing {
         region: &cluster.regions[region.place as usize],
@@ -347,7 +353,8 @@ impl Snapshot {
     fn decide_with(&self, facts: &Facts<'_>, draws: Draws, now: Instant, tickets: Tickets) -> Result<Decision, Reason> {
         let (mut digest, found) = Digest::new(self.table(), facts, draws)?;
         self.practise(&mut digest, facts, draws);
-        self.place_with(&digest, found, draws, now, tickets, &Passed::default())
+        let priority = facts.priority().unwrap_or_default();
+        self.place_with(&digest, found, priority, draws, now, tickets, &Passed::default())
     }
 
     /// What is decided once for a request.
@@ -373,10 +380,16 @@ impl Snapshot {
     /// it. Written out apart, so that nothing is recorded that nobody reads.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "so that what nobody reads is not computed")]
-    pub(crate) fn first_place(&self, digest: &Digest, draws: Draws, now: Instant) -> Result<(u32, u32), Reason> {
+    pub(crate) fn first_place(
+        &self,
+        digest: &Digest,
+        priority: Priority,
+        draws: Draws,
+        now: Instant,
+    ) -> Result<(u32, u32, bool), Reason> {
         let found = digest.found(self.table());
-        let decision = self.place_with(digest, found, draws, now, Tickets::Take, &Passed::default())?;
-        Ok((decision.region, decision.endpoint))
+        let decision = self.place_with(digest, found, priority, draws, now, Tickets::Send, &Passed::default())?;
+        Ok((decision.region, decision.endpoint, decision.is_probe()))
     }
 
     /// What is decided for each attempt: region and endpoint, other than those that were passed over, for as long as there
@@ -385,18 +398,24 @@ impl Snapshot {
     pub(crate) fn place(
         &self,
         digest: &Digest,
+        priority: Priority,
         draws: Draws,
         now: Instant,
         passed: &Passed,
     ) -> Result<Decision, Reason> {
         if passed.tried().is_empty() {
-            return self.place_with(digest, digest.found(self.table()), draws, now, Tickets::Take, passed);
-        }
-        if self.cluster(digest.cluster).view().next_change <= now {
-            self.rebuild_due_view(digest.cluster, now);
+            let found = digest.found(self.table());
+            return self.place_with(digest, found, priority, draws, now, Tickets::Send, passed);
         }
         let handle = self.cluster(digest.cluster);
-        let live = |avoided| Live { handle, latest_veto: self.latest_veto(), avoided, now, tickets: Tickets::Take };
+        if handle.is_due(&handle.view(), now) {
+            self.rebuild_due_view(digest.cluster, now);
+        }
+        if handle.sheds(&handle.view(), priority, draws) {
+            return Err(Reason::Capacity);
+        }
+        let live =
+            |avoided| Live { handle, latest_veto: self.latest_veto(), probes: 0, avoided, now, tickets: Tickets::Take };
         let follow = |avoided| choose_following(self, digest, &handle.view(), &live(avoided), draws, passed);
         match follow(digest.avoided) {
             Err(_) if digest.avoided > 0 => follow(0),
@@ -406,10 +425,12 @@ impl Snapshot {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the second half of two functions that are not inlined themselves")]
+    #[expect(clippy::too_many_arguments, reason = "all that a decision depends on")]
     fn place_with(
         &self,
         digest: &Digest,
         found: Found<'_>,
+        priority: Priority,
         draws: Draws,
         now: Instant,
         tickets: Tickets,
@@ -417,9 +438,10 @@ impl Snapshot {
     ) -> Result<Decision, Reason> {
         let cluster = digest.cluster;
         let handle = self.cluster(cluster);
-        let loads = Live { handle, latest_veto: self.latest_veto(), avoided: digest.avoided, now, tickets };
+        let probes = if matches!(tickets, Tickets::Send) { self.table().cluster_at(cluster).probes() } else { 0 };
+        let loads = Live { handle, latest_veto: self.latest_veto(), probes, avoided: digest.avoided, now, tickets };
         let mut view = handle.view();
-        if view.next_change <= now {
+        if handle.is_due(&view, now) {
             if matches!(tickets, Tickets::Look) {
                 // Whoever only looks may ask of another moment, and changes nothing.
                 let then = handle.build(self.table().cluster_at(cluster), now, view.epoch);
@@ -428,6 +450,9 @@ impl Snapshot {
             drop(view);
             self.rebuild_due_view(cluster, now);
             view = handle.view();
+        }
+        if handle.sheds(&view, priority, draws) {
+            return Err(Reason::Capacity);
         }
         match choose_place(self, digest, found, &view, &loads, draws, passed) {
             // Nobody is refused for practice.
@@ -444,6 +469,8 @@ impl Snapshot {
 #[derive(Clone, Copy)]
 enum Tickets {
     Take,
+    /// The same, and the request will be sent: it may be a probe.
+    Send,
     Look,
 }
 
@@ -451,6 +478,8 @@ enum Tickets {
 struct Live<'a> {
     handle: &'a ClusterHandle,
     latest_veto: &'a LatestVeto,
+    /// How many probes at once may reach an endpoint; zero for who takes none.
+    probes: u32,
     avoided: u8,
     now: Instant,
     tickets: Tickets,
@@ -468,7 +497,7 @@ impl Loads for Live<'_> {
     fn ticket(&self, region: u32) -> u64 {
         let state = &self.handle.regions[region as usize].state;
         match self.tickets {
-            Tickets::Take => state.take_ticket(),
+            Tickets::Take | Tickets::Send => state.take_ticket(),
             Tickets::Look => state.next_ticket(),
         }
     }
@@ -487,6 +516,10 @@ impl Loads for Live<'_> {
     #[inline]
     fn cost(&self, region: u32, endpoint: u32) -> u64 {
         self.endpoint(region, endpoint).cost(self.now)
+    }
+
+    fn takes_probe(&self, _: u32, region: u32, endpoint: u32) -> bool {
+        self.probes > 0 && self.endpoint(region, endpoint).try_probe(self.probes)
     }
 
     #[inline]

@@ -12,6 +12,8 @@ pub(crate) trait Loads {
     fn exceeds(&self, region: u32, endpoint: u32, bound: impl FnOnce(u64) -> u64) -> bool;
     /// The cost of one more request at an endpoint, in nanoseconds.
     fn cost(&self, region: u32, endpoint: u32) -> u64;
+    /// Takes the place of a probe at an endpoint that waits for one, the first of the view's list by this number.
+    fn takes_probe(&self, number: u32, region: u32, endpoint: u32) -> bool;
     /// Whether an operator has taken the region out.
     fn is_vetoed(&self, region: u32) -> bool;
 }
@@ -27,6 +29,8 @@ pub(crate) struct Readings {
     pub(crate) rival: u32,
     /// Slots of the Maglev table passed over because their endpoint had its fill of the load.
     pub(crate) full_slots: u16,
+    /// One more than the number of the endpoint in the view's list that it probes; zero for none.
+    pub(crate) probe: u16,
     /// A region was drawn that an operator had taken out; the vetoed regions, by place.
     pub(crate) vetoed: u64,
 }
@@ -67,6 +71,10 @@ impl Loads for Recorded {
 
     fn cost(&self, _: u32, endpoint: u32) -> u64 {
         self.load(endpoint)
+    }
+
+    fn takes_probe(&self, number: u32, _: u32, _: u32) -> bool {
+        u32::from(self.readings.probe) == number + 1
     }
 
     fn is_vetoed(&self, region: u32) -> bool {

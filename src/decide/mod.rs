@@ -19,6 +19,7 @@ mod explain;
 mod live;
 mod loads;
 mod passed;
+mod probe;
 mod region;
 mod rendezvous;
 mod split;

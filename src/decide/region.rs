@@ -5,7 +5,7 @@ use super::loads::Loads;
 use super::passed::Passed;
 use super::rendezvous::rendezvous;
 use crate::entropy::{Draws, Purpose, below};
-use crate::state::{View, waterfall};
+use crate::state::View;
 use crate::table::{Cluster, Weighted};
 use crate::unit::Share;
 
@@ -66,8 +66,7 @@ fn choose_again(
     reason: RegionReason,
 ) -> Option<ChosenRegion> {
     let vetoed = vetoed(cluster, loads);
-    let left =
-        waterfall(&view.regions, |place| (within & !vetoed) >> place & 1 == 1 && !is_exhausted(view, place, passed));
+    let left = view.shares_among(|place| (within & !vetoed) >> place & 1 == 1 && !is_exhausted(view, place, passed));
     Some(ChosenRegion { reason, vetoed, ..choose(cluster, &left, key, draws)? })
 }
 

@@ -11,7 +11,7 @@ use super::loads::Loads;
 use super::passed::Passed;
 use super::region::{ChosenRegion, choose, vetoed};
 use crate::entropy::Draws;
-use crate::state::{View, waterfall};
+use crate::state::View;
 use crate::table::{Cluster, Picking, Retry};
 
 /// The most places that are kept: the last attempt avoids all before it.
@@ -146,7 +146,7 @@ impl<L: Loads> Following<'_, L> {
         let open = self.within.unwrap_or(u64::MAX) & !vetoed;
         let has_any =
             |region: u32| view.regions[region as usize].endpoints.iter().any(|one| allows(region, one.member));
-        let shares = waterfall(&view.regions, |region| open >> region & 1 == 1 && has_any(region));
+        let shares = view.shares_among(|region| open >> region & 1 == 1 && has_any(region));
         let chosen = choose(cluster, &shares, self.keys.0, draws)?;
         let region = ChosenRegion { vetoed, reason: RegionReason::Retried, ..chosen };
         let choosing = Choosing {

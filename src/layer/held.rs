@@ -11,10 +11,10 @@
 
 use crate::decide::Decision;
 use crate::protocol::{Guard, Outcome, Verdict};
-use crate::state::{EndpointState, Hold, RouteState, Seat};
+use crate::state::{EndpointState, Hold, RouteState, Seat, Sent};
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::table::{Policy, ReleaseOn, Signal};
-use crate::time::{Sleep, nanos};
+use crate::time::{Instant, Sleep, nanos};
 use crate::traffic::Pinned;
 use std::fmt;
 use std::task::{Wake, Waker};
@@ -25,17 +25,38 @@ use std::time::Duration;
 pub struct Held {
     counted: Counted,
     place: Place,
-    to_first_frame: bool,
-    /// Whether the head left open what the answer says.
-    is_open: bool,
-    is_judged: bool,
-    /// How long the body may stand still, in nanoseconds.
-    at_most: u64,
+    says: Says,
+    /// When the attempt began, on the traffic's clock.
+    began: Instant,
+    /// How long the body may stand still, in milliseconds; for ever at the most.
+    at_most: u32,
     /// How long the head took, in nanoseconds.
     took: u64,
     watched: Option<Box<Watched>>,
     /// For observers of an answer that only its end judges.
     witness: Option<Box<(Pinned, Decision)>>,
+}
+
+/// What is true of an answer: a set of bits.
+#[derive(Clone, Copy, Default)]
+struct Says(u8);
+
+impl Says {
+    /// It counts until its first frame.
+    const TO_FIRST_FRAME: u8 = 1;
+    /// The head left open what the answer says.
+    const IS_OPEN: u8 = 2;
+    const IS_JUDGED: u8 = 4;
+    /// It has the place of a probe, which its judgement gives back.
+    const IS_PROBE: u8 = 8;
+
+    fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+
+    fn with(self, bit: u8, is_set: bool) -> Self {
+        Says(if is_set { self.0 | bit } else { self.0 & !bit })
+    }
 }
 
 /// What goes on counting after the head of an answer: at its endpoint and region, and at its route if that has a limit.
@@ -97,7 +118,7 @@ impl Held {
         counted: Counted,
         policy: &Policy,
         verdict: Verdict,
-        took: Duration,
+        sent: Sent,
         witness: Option<Box<(Pinned, Decision)>>,
     ) -> Self {
         let place = if policy.release == ReleaseOn::Head {
@@ -109,12 +130,15 @@ impl Held {
         Held {
             counted,
             place,
-            to_first_frame: policy.release == ReleaseOn::FirstFrame,
-            is_open: verdict == Verdict::AtEnd,
-            // A head that was a failure has been counted, and an end that fails too is no second one.
-            is_judged: verdict == Verdict::Known(Outcome::Failure),
-            at_most: nanos(policy.hold_at_most),
-            took: nanos(took),
+            says: Says::default()
+                .with(Says::TO_FIRST_FRAME, policy.release == ReleaseOn::FirstFrame)
+                .with(Says::IS_OPEN, verdict == Verdict::AtEnd)
+                // A head that was a failure has been counted, and an end that fails too is no second one.
+                .with(Says::IS_JUDGED, verdict == Verdict::Known(Outcome::Failure))
+                .with(Says::IS_PROBE, sent.is_probe),
+            began: sent.began,
+            at_most: u32::try_from(policy.hold_at_most.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX),
+            took: nanos(sent.took),
             watched: None,
             witness,
         }
@@ -145,10 +169,10 @@ impl Held {
             self.release();
         }
         let clock = self.counted.endpoint.clock();
-        if self.place == Place::Free || self.at_most == u64::MAX || !clock.has_timers() {
+        if self.place == Place::Free || self.at_most == u32::MAX || !clock.has_timers() {
             return;
         }
-        let until = clock.now().after(Duration::from_nanos(self.at_most));
+        let until = clock.now().after(Duration::from_millis(u64::from(self.at_most)));
         let watched = self.watched.get_or_insert_with(|| {
             let watch = Arc::new(Watch { counted: self.counted.clone(), count: AtomicU64::new(1) });
             Box::new(Watched { watch, timer: clock.sleep_until(until) })
@@ -173,7 +197,7 @@ impl Held {
 
 impl Guard for Held {
     fn progressed(&mut self) {
-        if self.to_first_frame {
+        if self.says.has(Says::TO_FIRST_FRAME) {
             self.release();
         }
         self.watch();
@@ -187,13 +211,15 @@ impl Guard for Held {
     }
 
     fn judge(&mut self, outcome: Outcome) {
-        if self.is_judged || !(self.is_open || outcome == Outcome::Failure) {
+        if self.says.has(Says::IS_JUDGED) || !(self.says.has(Says::IS_OPEN) || outcome == Outcome::Failure) {
             return;
         }
-        self.is_judged = true;
+        let is_probe = self.says.has(Says::IS_PROBE);
+        self.says = self.says.with(Says::IS_JUDGED, true).with(Says::IS_PROBE, false);
         let endpoint = &self.counted.endpoint;
         let (took, now) = (Duration::from_nanos(self.took), endpoint.clock().now());
-        endpoint.judge(outcome, took, now);
+        // Views follow when somebody looks: there is no table here.
+        endpoint.judge(outcome, Sent { began: self.began, took, is_probe }, now);
         if outcome == Outcome::Success {
             endpoint.region().fund(|first| first);
         }
@@ -210,6 +236,9 @@ impl Guard for Held {
 impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
+        if self.says.has(Says::IS_PROBE) {
+            self.counted.endpoint.release_probe();
+        }
         self.release();
         if self.witness.is_some() {
             // Left before its end: it says nothing.
@@ -257,7 +286,7 @@ mod loom_tests {
     use crate::id::Generation;
     use crate::state::Registry;
     use crate::table::TableSpec;
-    use crate::time::{Clock, Instant};
+    use crate::time::Clock;
 
     /// I-33: of the guard and its timer exactly one gives back the count.
     #[test]

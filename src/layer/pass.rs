@@ -21,7 +21,7 @@ use crate::decide::{Decision, Digest};
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::{Describe, Outcome, Priority, Verdict};
-use crate::state::{Admission, EndpointState, RegionHandle};
+use crate::state::{Admission, EndpointState, RegionHandle, Sent};
 use crate::sync::Arc;
 use crate::table::{Class, Cluster, Idempotency, Policy, Region, Signal};
 use crate::time::{Clock, Instant, Sleep};
@@ -217,15 +217,42 @@ impl Pass {
         debug_assert_eq!(self.step, Step::Placed);
         self.end();
         self.pay_back();
+        self.release_probe(self.region, self.endpoint);
         self.step = Step::Routed;
         // Nobody may observe when the next is chosen, and then somebody again.
         self.record = None;
     }
 
     /// Counts a failure against the endpoint: its service said that it cannot take requests any more.
-    pub(crate) fn blame(&self) {
+    pub(crate) fn blame(&mut self) {
         let now = self.pin.now();
-        self.state().judge(Outcome::Failure, now.since(self.began), now);
+        self.judge(Outcome::Failure, now.since(self.began), now);
+    }
+
+    /// Judges it where it stands, and has the views follow if that changes anything.
+    #[inline]
+    fn judge(&mut self, outcome: Outcome, took: Duration, now: Instant) {
+        let sent = self.sent(took);
+        if self.state().judge(outcome, sent, now) {
+            self.pin.rebuild_due_view(self.digest.cluster, now);
+        }
+    }
+
+    /// How it was sent, with the place of a probe that its judgement gives back.
+    #[inline]
+    fn sent(&mut self, took: Duration) -> Sent {
+        let is_probe = self.marks.has(Marks::IS_PROBE);
+        self.marks.set(Marks::IS_PROBE, false);
+        Sent { began: self.began, took, is_probe }
+    }
+
+    /// It is no probe there after all.
+    #[inline]
+    fn release_probe(&mut self, region: u32, endpoint: u32) {
+        if self.marks.has(Marks::IS_PROBE) {
+            self.marks.set(Marks::IS_PROBE, false);
+            self.pin.endpoint_state(self.digest.cluster, region, endpoint).release_probe();
+        }
     }
 
     /// Region and endpoint, by place.
@@ -319,8 +346,8 @@ impl Pass {
         };
         let took = now.since(self.began);
         self.step = Step::Answered;
+        self.judge(outcome, took, now);
         let state = self.pin.endpoint_state(self.digest.cluster, self.region, self.endpoint);
-        state.judge(outcome, took, now);
         if outcome == Outcome::Success && (state.region().has_spent() || self.marks.has(Marks::IS_HEDGED)) {
             self.succeed(took);
         }
@@ -359,11 +386,13 @@ impl Pass {
         };
         self.sample(verdict.into(), took, now);
         let counted = self.counted();
-        let held = Held::new(counted, self.policy(), verdict, took, witness);
+        let sent =
+            if verdict == Verdict::AtEnd { self.sent(took) } else { Sent { began: self.began, took, is_probe: false } };
+        let held = Held::new(counted, self.policy(), verdict, sent, witness);
         // With the guard made: an observer that panics leaks nothing.
         if let Verdict::Known(outcome) = verdict {
+            self.judge(outcome, took, now);
             let state = self.state();
-            state.judge(outcome, took, now);
             if outcome == Outcome::Success && (state.region().has_spent() || self.marks.has(Marks::IS_HEDGED)) {
                 self.succeed(took);
             }
@@ -438,7 +467,9 @@ impl Pass {
             // A deadline that had passed before the endpoint's time began was missed by the caller.
             let by_deadline = self.began < self.deadline && now >= self.deadline;
             let waited = now.since(self.began);
-            outcome = self.state().abandon(waited, by_deadline, now);
+            let sent = self.sent(waited);
+            outcome = self.state().abandon(sent, by_deadline, now);
+            self.pin.rebuild_due_views(now);
             let is_superseded = self.is_superseded_after(waited);
             // What lost to a hedge was slow, not refused. And while a panic unwinds, another out of an algorithm would abort the
             // process.
@@ -491,6 +522,8 @@ impl Drop for Rest<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.end();
+        let (region, endpoint) = self.0.place();
+        self.0.release_probe(region, endpoint);
         self.0.release_kept();
         self.0.leave_seat();
         if let Some(of_route) = self.0.of_route.take() {

@@ -5,10 +5,13 @@
 //! plain load tells whether it still holds.
 
 use super::budget::Budget;
+use super::demand::Demand;
 use super::handle::RegionHandle;
 use super::view::View;
+use crate::entropy::Draws;
 use crate::id::Epoch;
-use crate::sync::{Arc, ArcCell, AtomicU64, Loaded, Mutex, Ordering};
+use crate::protocol::Priority;
+use crate::sync::{Arc, ArcCell, AtomicU64, Loaded, Mutex, OnceLock, Ordering};
 use crate::table::Cluster;
 use crate::time::Instant;
 use std::ops::Deref;
@@ -32,6 +35,16 @@ pub(crate) struct ClusterHandle {
     pub(crate) regions: Box<[RegionHandle]>,
     /// The rank of each region, as seen from where the process runs.
     ranks: Box<[u32]>,
+    common: Arc<Common>,
+}
+
+/// What a cluster has in common in all snapshots.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    /// Counts what health has said: a view of an older turn has missed something.
+    pub(super) turn: AtomicU64,
+    /// Who asks for more than all can take, by priority; once it is asked.
+    demand: OnceLock<Box<Demand>>,
 }
 
 /// A view that is being read. It must not live over an await.
@@ -59,10 +72,18 @@ impl ClusterHandle {
         budget: Arc<Budget>,
         regions: Box<[RegionHandle]>,
         home: Option<&str>,
+        common: Arc<Common>,
         now: Instant,
     ) -> Self {
         let ranks: Box<[u32]> = (0..regions.len() as u32).map(|place| cluster.rank_from(home, place)).collect();
-        let first = Arc::new(View::build(cluster, &regions, &ranks, now, next_epoch(&epochs)));
+        let first = Arc::new(View::build(
+            cluster,
+            &regions,
+            &ranks,
+            common.turn.load(Ordering::Acquire),
+            now,
+            next_epoch(&epochs),
+        ));
         let view = ArcCell::new(first.clone());
         ClusterHandle {
             epochs,
@@ -73,6 +94,7 @@ impl ClusterHandle {
             budget,
             regions,
             ranks,
+            common,
         }
     }
 
@@ -92,6 +114,24 @@ impl ClusterHandle {
         }
     }
 
+    /// Whether a view has to be built again: its time has come, or health has said something since.
+    #[inline]
+    pub(crate) fn is_due(&self, view: &View, now: Instant) -> bool {
+        view.next_change <= now || view.turn != self.common.turn.load(Ordering::Acquire)
+    }
+
+    /// Whether a request is one of those that no region has a part for.
+    #[inline]
+    pub(crate) fn sheds(&self, view: &View, priority: Priority, draws: Draws) -> bool {
+        view.shed > 0
+            && self.common.demand.get_or_init(Box::default).is_shed(
+                priority,
+                draws,
+                view.shed,
+                view.shares.total() + view.shed,
+            )
+    }
+
     /// Builds the view again: something it depends on has changed.
     pub(super) fn rebuild(&self, cluster: &Cluster, now: Instant) {
         let _building = self.rebuilding.lock();
@@ -101,7 +141,7 @@ impl ClusterHandle {
     /// Builds the view again if its time has come and nobody is at it.
     pub(super) fn rebuild_if_due(&self, cluster: &Cluster, now: Instant) {
         if let Some(_building) = self.rebuilding.try_lock()
-            && self.view().next_change <= now
+            && self.is_due(&self.view(), now)
         {
             self.put(cluster, now);
         }
@@ -109,7 +149,14 @@ impl ClusterHandle {
 
     /// The view as it is at a moment.
     pub(crate) fn build(&self, cluster: &Cluster, now: Instant, epoch: Epoch) -> View {
-        View::build(cluster, &self.regions, &self.ranks, now, epoch)
+        for region in &self.regions {
+            // What is due by time. Who could begin for it and waits is let in when the next of those ends that are in its way: there is
+            // one, or nobody would wait.
+            region.state.look(false, now);
+        }
+        // Acquire, and before what it counts is read: a view that has missed something is of an older turn. It pairs with who counts.
+        let turn = self.common.turn.load(Ordering::Acquire);
+        View::build(cluster, &self.regions, &self.ranks, turn, now, epoch)
     }
 
     /// The lock must be held.

@@ -2,12 +2,14 @@
 
 use super::bound::{Admission, Asker, Hold, Refused};
 use super::ewma::PeakEwma;
+use super::health::{Checked, Health, Phase};
 use super::patience::Patience;
 use super::permits::Permits;
 use super::region::RegionState;
+use super::standing::{EndpointHealth, Fitness};
 use crate::error::Reason;
 use crate::protocol::Outcome;
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicU64, OnceLock, Ordering};
 use crate::time::{Clock, Instant};
 use std::time::Duration;
 
@@ -24,8 +26,9 @@ pub(crate) struct EndpointState {
     /// that the region's pointer still stands on the same line.
     failures: AtomicU64,
     region: Arc<RegionState>,
-    /// When it joined a region that was running; none for one that was there from the region's beginning.
-    joined: Option<Instant>,
+    health: OnceLock<Arc<Health>>,
+    /// When it joined a region that was running; never for one that was there from the region's beginning.
+    joined: Instant,
     incarnation: u64,
 }
 
@@ -34,6 +37,17 @@ const UNANSWERED: u64 = 1 << 60;
 
 /// More than two given up in a row: one may be chance, two are rarely.
 const SUSPECT: u64 = 3 * UNANSWERED;
+
+/// A request that was sent to an endpoint, as its end is judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// When its time at the endpoint began.
+    pub(crate) began: Instant,
+    /// How long until its head came, or it was given up.
+    pub(crate) took: Duration,
+    /// Whether it has a place for a probe, which its end gives back.
+    pub(crate) is_probe: bool,
+}
 
 /// Why a request was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +86,8 @@ impl EndpointState {
             successes: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             region,
-            joined,
+            health: OnceLock::new(),
+            joined: joined.unwrap_or(Instant::NEVER),
             incarnation,
         }
     }
@@ -137,9 +152,10 @@ impl EndpointState {
         }
     }
 
-    /// What an answer says whose head came after so long.
+    /// What an answer says whose head came after so long; whether that changes what may be used.
     #[inline]
-    pub(crate) fn judge(&self, outcome: Outcome, took: Duration, now: Instant) {
+    pub(crate) fn judge(&self, outcome: Outcome, sent: Sent, now: Instant) -> bool {
+        let took = sent.took;
         // Relaxed: counters that are shown, or tell how many samples there are.
         if outcome != Outcome::Ignore {
             self.has_answered();
@@ -155,12 +171,41 @@ impl EndpointState {
             }
             Outcome::Busy | Outcome::Ignore => {}
         }
+        self.testify(outcome, sent, now)
+    }
+
+    /// Tells its health, if anybody watches; whether views have to follow.
+    #[inline]
+    fn testify(&self, outcome: Outcome, sent: Sent, now: Instant) -> bool {
+        let Some(health) = self.health() else { return false };
+        let is_asked = health.record(outcome, sent.took, sent.began, now, sent.is_probe);
+        self.region.look(is_asked, now)
+    }
+
+    /// Whether its time is over and it waits for evidence.
+    pub(crate) fn may_be_probed(&self) -> bool {
+        let is_half_open = |phase| matches!(phase, Phase::HalfOpen | Phase::DoubtedHalfOpen);
+        self.health().is_some_and(|health| is_half_open(health.phase().0) && health.checked() != Checked::Down)
+    }
+
+    /// Takes a place for a probe, if it may be probed and fewer than so many are.
+    pub(crate) fn try_probe(&self, at_once: u32) -> bool {
+        self.health().is_some_and(|health| health.try_probe(at_once))
+    }
+
+    /// Gives the place of a probe back that was not sent, or says nothing.
+    pub(crate) fn release_probe(&self) {
+        if let Some(health) = self.health() {
+            health.release_probe();
+        }
     }
 
     /// Nobody waits for the head any more, after so long. A wait beyond the endpoint's patience, or one that the deadline
     /// ended, is a failure that took at least as long; a shorter one says nothing.
-    pub(crate) fn abandon(&self, waited: Duration, by_deadline: bool, now: Instant) -> Outcome {
+    pub(crate) fn abandon(&self, sent: Sent, by_deadline: bool, now: Instant) -> Outcome {
+        let waited = sent.took;
         if !by_deadline && waited < self.patience.after(self.successes()) {
+            self.testify(Outcome::Ignore, sent, now);
             return Outcome::Ignore;
         }
         let another = |word: u64| {
@@ -169,6 +214,7 @@ impl EndpointState {
         };
         _ = self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, another);
         self.ewma.observe_at_least(waited, now);
+        self.testify(Outcome::Failure, sent, now);
         Outcome::Failure
     }
 
@@ -184,6 +230,43 @@ impl EndpointState {
         // Nobody queues for an endpoint.
         _ = self.in_flight.end(!had_head);
         self.region.bound.release(hold);
+    }
+
+    /// How it stands, as far as health knows.
+    pub(crate) fn fitness(&self) -> Fitness {
+        let Some(health) = self.health() else { return Fitness::Well };
+        let is_out = matches!(health.phase().0, Phase::Ejected | Phase::HalfOpen);
+        match health.checked() {
+            _ if is_out => Fitness::Out,
+            Checked::Down | Checked::Unknown => Fitness::Out,
+            Checked::Degraded => Fitness::Degraded,
+            Checked::Never | Checked::Up => Fitness::Well,
+        }
+    }
+
+    /// The same, for people.
+    pub(crate) fn stands(&self) -> EndpointHealth {
+        let Some(health) = self.health() else { return EndpointHealth::Well };
+        match (health.phase().0, health.checked()) {
+            (_, Checked::Down) => EndpointHealth::Down,
+            (Phase::Ejected, _) => EndpointHealth::Ejected,
+            (Phase::HalfOpen | Phase::DoubtedHalfOpen, _) => EndpointHealth::Probing,
+            (Phase::Doubted, _) => EndpointHealth::Doubted,
+            (Phase::In, Checked::Unknown) => EndpointHealth::Unchecked,
+            (Phase::In, Checked::Degraded) => EndpointHealth::Degraded,
+            (Phase::In, Checked::Never | Checked::Up) => EndpointHealth::Well,
+        }
+    }
+
+    /// What is known of its health, if anybody watches.
+    #[inline]
+    pub(crate) fn health(&self) -> Option<&Arc<Health>> {
+        self.health.get()
+    }
+
+    /// The same, watched from now on.
+    pub(super) fn watched(&self) -> &Arc<Health> {
+        self.health.get_or_init(|| Arc::new(Health::new()))
     }
 
     pub(crate) fn region(&self) -> &Arc<RegionState> {
@@ -232,12 +315,15 @@ impl EndpointState {
 
     /// How long it has been warming up; none when it never had to.
     pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
-        self.joined.map(|joined| now.since(joined))
+        self.joined().map(|joined| now.since(joined))
     }
 
-    /// When it joined a running region, if it did.
+    /// When it last began to serve in a running region, if it did: it joined then, or came back from an ejection.
     pub(crate) fn joined(&self) -> Option<Instant> {
-        self.joined
+        let returned = self.health().map(|health| health.phase());
+        let returned = returned.filter(|(phase, since)| *phase == Phase::In && *since > Instant::START);
+        let joined = Some(self.joined).filter(|joined| *joined != Instant::NEVER);
+        joined.max(returned.map(|(_, since)| since))
     }
 
     pub(crate) fn incarnation(&self) -> u64 {

@@ -4,7 +4,9 @@
 //! side. After `source/extensions/load_balancing_policies/common/load_balancer_impl.cc` of envoyproxy/envoy, and its weights
 //! for localities: whole percents, levels for ranks, and a total panic that spreads load over all hosts, dead ones too.
 
-use super::parts::proportional;
+use super::parts::{WHOLE, fill, proportional};
+use super::shares::{Intake, Portion, Shares};
+use crate::unit::Ratio;
 
 /// All of the load.
 const ALL: u64 = 100;
@@ -92,4 +94,62 @@ fn by_hosts(levels: &[Level]) -> Vec<u64> {
 /// The weight of a locality in its level: what it has, as far as its hosts are available.
 pub(crate) fn locality(weight: u64, hosts: Level, overprovisioning: u64) -> u64 {
     weight * hosts.availability(hosts.healthy, overprovisioning)
+}
+
+/// The shares of regions, their ranks being levels and regions of one rank localities; and, a bit each, the regions whose level
+/// panics, so that all their hosts are used.
+///
+/// Hosts are counted by weight. Ceilings hold as far as other levels can take what they keep out; capacity is unknown.
+pub(crate) fn share(regions: &[Intake], overprovisioning: u64, panic_below: Ratio) -> (Shares, u64) {
+    let used = |region: &Intake| region.weight > 0;
+    let mut ranks: Vec<u32> = regions.iter().filter(|region| used(region)).map(|region| region.rank).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    let hosts = |region: &Intake| {
+        let count = |part: u64| ((u128::from(region.hosts) * u128::from(part) + u128::from(WHOLE / 2)) >> 32) as u64;
+        Level { hosts: region.hosts, healthy: count(region.healthy), degraded: count(region.degraded), excluded: 0 }
+    };
+    let level = |rank: &u32| {
+        let of_rank = regions.iter().filter(|region| used(region) && region.rank == *rank);
+        of_rank.map(hosts).fold(Level::default(), |all, one| Level {
+            hosts: all.hosts + one.hosts,
+            healthy: all.healthy + one.healthy,
+            degraded: all.degraded + one.degraded,
+            excluded: 0,
+        })
+    };
+    let levels: Vec<Level> = ranks.iter().map(level).collect();
+    let loads = loads(&levels, &levels, overprovisioning, (panic_below.get() * ALL as f64) as u64);
+    let (mut portions, mut panics) = (vec![Portion::default(); regions.len()], 0);
+    for (at, rank) in ranks.iter().enumerate() {
+        let is_there = |region: &Intake| used(region) && region.rank == *rank;
+        let panics_here = loads.panics[at];
+        let weigh = |of: fn(&Level) -> u64| -> Vec<(u64, u64)> {
+            let weight = |region: &Intake| {
+                let hosts = hosts(region);
+                let available = if panics_here { ALL } else { hosts.availability(of(&hosts), overprovisioning) };
+                if is_there(region) { (region.weight * available, WHOLE) } else { (0, 0) }
+            };
+            regions.iter().map(weight).collect()
+        };
+        let healthy = fill(proportional(WHOLE, loads.healthy[at], ALL), &weigh(|level| level.healthy));
+        let degraded = fill(proportional(WHOLE, loads.degraded[at], ALL), &weigh(|level| level.degraded));
+        for (place, region) in regions.iter().enumerate().filter(|(_, region)| is_there(region)) {
+            portions[place].healthy += healthy[place];
+            portions[place].degraded += degraded[place];
+            panics |= u64::from(panics_here) << place;
+            debug_assert!(is_there(region));
+        }
+    }
+    for (portion, region) in portions.iter_mut().zip(regions) {
+        gate(portion, region);
+    }
+    let whole = portions.iter().map(Portion::total).sum();
+    (Shares { portions, shed: 0, whole }, panics)
+}
+
+/// Envoy knows no ramp of a level: ours is kept by what the others have in proportion.
+fn gate(portion: &mut Portion, region: &Intake) {
+    portion.healthy = proportional(portion.healthy, region.ceiling.max(1), WHOLE).max(u64::from(portion.healthy > 0));
+    portion.degraded = proportional(portion.degraded, region.ceiling.max(1), WHOLE);
 }

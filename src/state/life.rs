@@ -165,6 +165,15 @@ impl Life {
         }
     }
 
+    /// When it goes to another phase by itself next, if it stays as well.
+    pub(crate) fn next_transition(&self, now: Instant, knobs: &Failover) -> Instant {
+        match self.phase {
+            Phase::Up | Phase::Failing { .. } => Instant::NEVER,
+            Phase::Holding { since } => since.after(self.hold(knobs)).max(now),
+            Phase::Returning { since } => since.after(knobs.ramp).max(now),
+        }
+    }
+
     /// When something changes by itself next.
     pub(crate) fn next_change(&self, now: Instant, knobs: &Failover) -> Instant {
         match self.phase {

@@ -1,5 +1,7 @@
 //! Whole numbers that stand for parts of one, and how they are divided without losing any.
 
+use crate::unit::Ratio;
+
 /// One.
 pub(crate) const WHOLE: u64 = 1 << 32;
 
@@ -21,6 +23,11 @@ pub(crate) fn part(of: u64, whole: u64) -> u64 {
 /// A part of one from a ratio.
 pub(crate) fn part_of_ratio(ratio: f64) -> u64 {
     (ratio * WHOLE as f64) as u64
+}
+
+/// A part of one as a ratio.
+pub(crate) fn ratio_of_part(part: u64) -> Ratio {
+    Ratio::new(part as f64 / WHOLE as f64).unwrap_or(Ratio::ONE)
 }
 
 /// Fills bins, each of a weight and a size, by weight: what one cannot hold goes to the others. As much as all can hold, and never more

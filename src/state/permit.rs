@@ -2,11 +2,12 @@
 //! that comes about.
 
 use super::bound::Admission;
-use super::endpoint::EndpointState;
+use super::endpoint::{EndpointState, Sent};
 use crate::protocol::Outcome;
 use crate::sync::Arc;
 use crate::table::Signal;
 use crate::time::Instant;
+use std::time::Duration;
 
 /// One request in flight at one endpoint: counted while this lives.
 ///
@@ -27,6 +28,10 @@ impl Permit {
         Permit { endpoint: endpoint.clone(), admission, began: now, had_head: false, gave_up: false }
     }
 
+    fn sent(&self, took: Duration) -> Sent {
+        Sent { began: self.began, took, is_probe: false }
+    }
+
     /// Records the head of the answer and what it says: the response time is known, the body may still come.
     ///
     /// Only the first call counts.
@@ -36,7 +41,7 @@ impl Permit {
             self.had_head = true;
             let took = now.since(self.began);
             self.endpoint.head(self.admission);
-            self.endpoint.judge(outcome, took, now);
+            self.endpoint.judge(outcome, self.sent(took), now);
             if outcome == Outcome::Success {
                 self.endpoint.region().fund(|first| first);
             }
@@ -55,7 +60,7 @@ impl Permit {
         }
         self.gave_up = true;
         let waited = now.since(self.began);
-        let outcome = self.endpoint.abandon(waited, by_deadline, now);
+        let outcome = self.endpoint.abandon(self.sent(waited), by_deadline, now);
         // As in the layers, but without a look at the others of the region.
         if outcome == Outcome::Failure && !self.endpoint.is_suspect() {
             self.endpoint.region().bound.sample(self.admission, Signal::Dropped, waited, now);

@@ -2,21 +2,47 @@
 
 use super::bound::Bound;
 use super::budget::{Budget, Deposit, StoredDeposit, Tokens};
+use super::parts::{WHOLE, part_of};
 use super::rate::Rate;
+use super::standing::Standing;
 use super::veto::Veto;
+use super::watch::Watch;
 use crate::protocol::Priority;
-use crate::sync::{Arc, AtomicU64, OnceLock, Ordering, Padded};
-use crate::table::RetryBudget;
+use crate::sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering, Padded};
+use crate::table::{Capacity, RetryBudget};
 use crate::time::{Clock, Instant};
 use std::time::Duration;
+
+/// What only a region has that declares a capacity, or is watched.
+#[derive(Debug)]
+struct Care {
+    /// Bounds the requests a second that it is sent, if a capacity says so.
+    rate: Rate,
+    declared: Mutex<Declared>,
+    watch: OnceLock<Watch>,
+}
+
+impl Care {
+    fn new() -> Box<Self> {
+        let declared = Mutex::new(Declared { capacity: None, live: WHOLE });
+        Box::new(Care { rate: Rate::new(), declared, watch: OnceLock::new() })
+    }
+}
+
+/// What a region can take, and how much of it lives.
+#[derive(Clone, Copy, Debug)]
+struct Declared {
+    capacity: Option<Capacity>,
+    live: u64,
+}
 
 /// What the endpoints of a region share.
 #[derive(Debug)]
 pub(crate) struct RegionState {
     /// Counts and bounds its requests in flight, to the end of their bodies.
     pub(crate) bound: Bound,
-    /// Bounds the requests a second that it is sent, if a capacity says so.
-    rate: OnceLock<Box<Rate>>,
+    /// What only a region has that declares a capacity, or is watched.
+    care: OnceLock<Box<Care>>,
     tickets: Padded<AtomicU64>,
     /// The region's share of its cluster's retry budget.
     share: Tokens,
@@ -35,7 +61,7 @@ impl RegionState {
         let deposit = StoredDeposit::new();
         RegionState {
             bound: Bound::new(),
-            rate: OnceLock::new(),
+            care: OnceLock::new(),
             tickets,
             share: Tokens::new(),
             budget,
@@ -50,17 +76,54 @@ impl RegionState {
         self.deposit.set(Deposit::of(policy));
     }
 
+    /// From now on it can take so much, when all of it lives; whether somebody stands in its queue who may begin.
+    #[must_use = "who may begin has to be let in"]
+    pub(super) fn set_capacity(&self, capacity: Option<Capacity>) -> bool {
+        if capacity.is_none() && self.care.get().is_none() {
+            return false;
+        }
+        let care = self.care.get_or_init(Care::new);
+        let mut declared = care.declared.lock();
+        declared.capacity = capacity;
+        self.put_capacity(care, *declared)
+    }
+
+    /// This part of it lives now, of [`WHOLE`]; whether somebody stands in its queue who may begin.
+    #[must_use = "who may begin has to be let in"]
+    pub(super) fn set_live(&self, live: u64) -> bool {
+        let Some(care) = self.care.get() else { return false };
+        let mut declared = care.declared.lock();
+        // Nothing lives in a region that is used only when nothing lives anywhere: then it counts as well.
+        declared.live = if live == 0 { WHOLE } else { live };
+        self.put_capacity(care, *declared)
+    }
+
+    /// The lock must be held.
+    fn put_capacity(&self, care: &Care, declared: Declared) -> bool {
+        let Declared { capacity, live } = declared;
+        let part = |all: u32| part_of(u64::from(all), live).max(1);
+        let per_second = match capacity {
+            Some(Capacity::Rps(rate)) => Some(part(rate)),
+            _ => None,
+        };
+        care.rate.set(per_second);
+        self.bound.cap(match capacity {
+            Some(Capacity::InFlight(number)) => Some(part(number) as u32),
+            _ => None,
+        })
+    }
+
     /// Takes one of the requests a second that it is sent; else how long it is until one of this priority may go there.
     #[inline]
     pub(crate) fn take_rate(&self, priority: Priority, now: Instant) -> Result<(), Duration> {
-        self.rate.get().map_or(Ok(()), |rate| rate.take(priority, now))
+        self.care.get().map_or(Ok(()), |care| care.rate.take(priority, now))
     }
 
     /// Gives one back that was not used.
     #[inline]
     pub(crate) fn give_back_rate(&self) {
-        if let Some(rate) = self.rate.get() {
-            rate.give_back();
+        if let Some(care) = self.care.get() {
+            care.rate.give_back();
         }
     }
 
@@ -82,6 +145,39 @@ impl RegionState {
             self.share.deposit(deposit);
             self.budget.success(deposit);
         }
+    }
+
+    /// What of it may be used, as far as health knows.
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
+        self.watch().map_or(Standing::WELL, |watch| watch.standing(now))
+    }
+
+    /// What watches over it, if anything does.
+    #[inline]
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.care.get()?.watch.get()
+    }
+
+    /// The same, made if there is none.
+    pub(super) fn watch_or(&self, make: impl FnOnce() -> Watch) -> &Watch {
+        self.care.get_or_init(Care::new).watch.get_or_init(make)
+    }
+
+    /// Looks after it, if it is time or somebody asks for it; whether anything came of it.
+    #[inline]
+    pub(crate) fn look(&self, is_asked: bool, now: Instant) -> bool {
+        self.watch().is_some_and(|watch| (is_asked || watch.is_due(now)) && self.look_now(watch, is_asked, now))
+    }
+
+    #[cold]
+    fn look_now(&self, watch: &Watch, is_asked: bool, now: Instant) -> bool {
+        let live = if is_asked { watch.look(now) } else { watch.look_in_passing(now) };
+        if let Some(live) = live
+            && self.set_live(live)
+        {
+            self.bound.let_in();
+        }
+        live.is_some()
     }
 
     pub(super) fn clock(&self) -> &Clock {

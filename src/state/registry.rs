@@ -6,18 +6,21 @@
 //! name's for good: an evacuation means the place, whichever table and incarnation sends there.
 
 use super::budget::Budget;
-use super::cluster::ClusterHandle;
+use super::cluster::{ClusterHandle, Common};
 use super::endpoint::EndpointState;
 use super::handle::{Handles, RegionHandle};
+use super::health::Member;
+use super::news::Board;
 use super::practices::Practices;
 use super::region::RegionState;
 use super::route::{RouteHandle, RouteState};
 use super::veto::{LatestVeto, Veto};
 use super::waiting::BoundRef;
+use super::watch::{Reports, Watch, Watching};
 use crate::entropy::Entropy;
 use crate::id::{Generation, Name};
 use crate::sync::{Arc, AtomicU64};
-use crate::table::{Cluster, Limit, Region, Route, Table};
+use crate::table::{Cluster, Endpoint, Limit, Region, Route, Table};
 use crate::time::{Clock, Instant};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -39,6 +42,10 @@ pub(crate) struct Registry {
     /// What left the table and is still held by a permit or by a snapshot that somebody may have pinned.
     draining: Vec<Arc<EndpointState>>,
     incarnations: u64,
+    /// What health has done, and nobody was told yet.
+    board: Arc<Board>,
+    /// Whether somebody checks endpoints, so that all are watched.
+    is_checked: bool,
     /// Where the process runs, if that is known.
     home: Option<Box<str>>,
     /// Where somebody stands in a queue and may begin since the last table.
@@ -48,6 +55,7 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 struct ClusterSlot {
     budget: Arc<Budget>,
+    common: Arc<Common>,
     regions: HashMap<Name, RegionSlot>,
     /// The last generation that had it: what has only an older one has left the table.
     last_used: Generation,
@@ -62,14 +70,15 @@ struct RouteSlot {
 #[derive(Debug)]
 struct RegionSlot {
     state: Arc<RegionState>,
-    endpoints: HashMap<Name, EndpointSlot>,
+    /// By name, as a table has them.
+    endpoints: Vec<EndpointSlot>,
     last_used: Generation,
 }
 
 #[derive(Debug)]
 struct EndpointSlot {
+    name: Name,
     state: Arc<EndpointState>,
-    last_used: Generation,
 }
 
 impl Registry {
@@ -88,6 +97,8 @@ impl Registry {
             practices,
             draining: Vec::new(),
             incarnations: 0,
+            board: Arc::default(),
+            is_checked: false,
             home: None,
             waited_for: Vec::new(),
         }
@@ -134,6 +145,7 @@ impl Registry {
     fn adopt_cluster(&mut self, cluster: &Cluster, generation: Generation, now: Instant) -> ClusterHandle {
         let slot = self.clusters.entry(cluster.name().clone()).or_insert_with(|| ClusterSlot {
             budget: Arc::new(Budget::new()),
+            common: Arc::default(),
             regions: HashMap::new(),
             last_used: generation,
         });
@@ -143,20 +155,34 @@ impl Registry {
             clock: &self.clock,
             vetoes: &mut self.vetoes,
             incarnations: &mut self.incarnations,
+            draining: &mut self.draining,
             waited_for: &mut self.waited_for,
+            board: &self.board,
+            epochs: &self.epochs,
+            is_checked: self.is_checked,
             generation,
             now,
         };
-        let limit = cluster.endpoint_limit();
-        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, limit, &mut adoption));
+        let regions = cluster.regions().iter().map(|region| slot.adopt_region(region, cluster, &mut adoption));
         let regions: Box<[RegionHandle]> = regions.collect();
         regions.iter().for_each(|region| region.state.set_budget(cluster.retry_budget()));
-        ClusterHandle::new(cluster, self.epochs.clone(), slot.budget.clone(), regions, self.home.as_deref(), now)
+        let (home, common) = (self.home.as_deref(), slot.common.clone());
+        ClusterHandle::new(cluster, self.epochs.clone(), slot.budget.clone(), regions, home, common, now)
     }
 
     /// From the next table on, ranks are as seen from there.
     pub(crate) fn set_home(&mut self, home: Option<&str>) {
         self.home = home.map(Into::into);
+    }
+
+    /// What health has done, and nobody was told yet.
+    pub(crate) fn board(&self) -> Arc<Board> {
+        self.board.clone()
+    }
+
+    /// From the next table on all endpoints are watched: somebody checks them.
+    pub(crate) fn watch_all(&mut self) {
+        self.is_checked = true;
     }
 
     /// Where the process runs.
@@ -205,11 +231,9 @@ impl Registry {
         self.routes.retain(|_, slot| slot.last_used == generation);
         let draining = &mut self.draining;
         self.clusters.retain(|_, cluster| {
-            cluster.regions.retain(|_, region| {
-                let gone = region.endpoints.extract_if(|_, slot| slot.last_used != generation);
-                draining.extend(gone.map(|(_, slot)| slot.state));
-                region.last_used == generation
-            });
+            let is_gone = cluster.last_used != generation;
+            let gone = cluster.regions.extract_if(|_, region| is_gone || region.last_used != generation);
+            draining.extend(gone.flat_map(|(_, region)| region.endpoints).map(|slot| slot.state));
             cluster.last_used == generation
         });
         // An evacuation outlives the region's absence from the table, and an older table that has the region must hear of
@@ -229,18 +253,18 @@ struct Adoption<'a> {
     clock: &'a Clock,
     vetoes: &'a mut BTreeMap<Name, Arc<Veto>>,
     incarnations: &'a mut u64,
+    draining: &'a mut Vec<Arc<EndpointState>>,
     waited_for: &'a mut Vec<BoundRef>,
+    board: &'a Arc<Board>,
+    epochs: &'a Arc<AtomicU64>,
+    is_checked: bool,
     generation: Generation,
     now: Instant,
 }
 
 impl ClusterSlot {
-    fn adopt_region(
-        &mut self,
-        region: &Region,
-        endpoint_limit: Option<u32>,
-        adoption: &mut Adoption<'_>,
-    ) -> RegionHandle {
+    fn adopt_region(&mut self, region: &Region, cluster: &Cluster, adoption: &mut Adoption<'_>) -> RegionHandle {
+        let endpoint_limit = cluster.endpoint_limit();
         let running = self.regions.contains_key(region.name());
         let slot = self.regions.entry(region.name().clone()).or_insert_with(|| {
             let veto = adoption.vetoes.entry(region.name().clone()).or_insert_with(|| Arc::new(Veto::new()));
@@ -252,30 +276,71 @@ impl ClusterSlot {
                     adoption.clock.clone(),
                     self.budget.clone(),
                 )),
-                endpoints: HashMap::with_capacity(region.endpoints().len()),
+                endpoints: Vec::new(),
                 last_used: adoption.generation,
             }
         });
         slot.last_used = adoption.generation;
         let seed = seed(region.limit(), adoption.entropy);
         let (slots, is_queued) = slot.state.bound.put(region.limit(), adoption.clock, seed);
-        if is_queued {
+        let has_room = slot.state.set_capacity(region.capacity());
+        if is_queued || has_room {
             adoption.waited_for.push(BoundRef::Region(slot.state.clone()));
         }
-        let endpoints = region.endpoints().iter().map(|endpoint| {
-            if let Some(known) = slot.endpoints.get_mut(endpoint.name()) {
-                known.last_used = adoption.generation;
-                known.state.set_limit(endpoint_limit);
-                return known.state.clone();
+        // Both are sorted by name: what the old ones have before the next of the new has left.
+        let mut old = std::mem::take(&mut slot.endpoints).into_iter().peekable();
+        slot.endpoints.reserve_exact(region.endpoints().len());
+        for endpoint in region.endpoints() {
+            while let Some(gone) = old.next_if(|known| known.name < *endpoint.name()) {
+                adoption.draining.push(gone.state);
             }
-            *adoption.incarnations += 1;
-            let joined = running.then_some(adoption.now);
-            let state = Arc::new(EndpointState::new(slot.state.clone(), joined, *adoption.incarnations));
+            let known = old.next_if(|known| known.name == *endpoint.name()).map(|known| known.state);
+            let state = known.unwrap_or_else(|| {
+                *adoption.incarnations += 1;
+                let joined = running.then_some(adoption.now);
+                Arc::new(EndpointState::new(slot.state.clone(), joined, *adoption.incarnations))
+            });
             state.set_limit(endpoint_limit);
-            slot.endpoints
-                .insert(endpoint.name().clone(), EndpointSlot { state: state.clone(), last_used: adoption.generation });
-            state
-        });
-        RegionHandle { endpoints: endpoints.collect(), slots, state: slot.state.clone() }
+            slot.endpoints.push(EndpointSlot { name: endpoint.name().clone(), state });
+        }
+        adoption.draining.extend(old.map(|gone| gone.state));
+        let endpoints: Box<[_]> = slot.endpoints.iter().map(|slot| slot.state.clone()).collect();
+        if cluster.outlier().is_some() || adoption.is_checked || slot.state.watch().is_some() {
+            let reports = Reports {
+                common: self.common.clone(),
+                board: adoption.board.clone(),
+                epochs: adoption.epochs.clone(),
+                entropy: adoption.entropy.clone(),
+            };
+            if watch(cluster, region, &slot.state, &endpoints, reports, adoption) {
+                adoption.waited_for.push(BoundRef::Region(slot.state.clone()));
+            }
+        }
+        RegionHandle { endpoints, slots, state: slot.state.clone() }
     }
+}
+
+/// Watches a region by a new table; whether somebody stands in its queue who may begin.
+fn watch(
+    cluster: &Cluster,
+    region: &Region,
+    state: &RegionState,
+    endpoints: &[Arc<EndpointState>],
+    reports: Reports,
+    adoption: &Adoption<'_>,
+) -> bool {
+    let member = |(endpoint, state): (&Endpoint, &Arc<EndpointState>)| Member {
+        name: endpoint.name().clone(),
+        health: state.watched().clone(),
+        weight: endpoint.weight(),
+    };
+    let watching = Watching {
+        outlier: cluster.outlier(),
+        failover: cluster.failover(),
+        members: region.endpoints().iter().zip(endpoints).map(member).collect(),
+        generation: adoption.generation,
+    };
+    let make = || Watch::new(cluster.name().clone(), region.name().clone(), reports);
+    let live = state.watch_or(make).put(watching, adoption.now);
+    state.set_live(live)
 }

@@ -33,6 +33,8 @@ pub(crate) struct Intake {
     pub(crate) ceiling: u64,
     /// The part of the whole demand that it can take when all of it lives.
     pub(crate) capacity: Option<u64>,
+    /// How many endpoints it has, by weight, those aside that nobody has checked yet.
+    pub(crate) hosts: u64,
     /// The part of the whole demand that it gets to stay warm, if it gets no other.
     pub(crate) trickle: u64,
 }
@@ -64,7 +66,7 @@ pub(crate) struct Shares {
 impl Intake {
     /// A region that is well and bounded by nothing.
     pub(crate) fn well(rank: u32, weight: u64) -> Self {
-        Intake { rank, weight, healthy: WHOLE, degraded: 0, ceiling: WHOLE, capacity: None, trickle: 0 }
+        Intake { rank, weight, healthy: WHOLE, degraded: 0, ceiling: WHOLE, capacity: None, hosts: 1, trickle: 0 }
     }
 
     fn live(&self) -> u64 {

@@ -96,7 +96,8 @@ impl Snapshot {
     /// Rebuilds the views whose time has come.
     pub(crate) fn rebuild_due_views(&self, now: Instant) {
         for place in 0..self.clusters.len() as u32 {
-            if self.cluster(place).view().next_change <= now {
+            let handle = self.cluster(place);
+            if handle.is_due(&handle.view(), now) {
                 self.rebuild_due_view(place, now);
             }
         }

@@ -1,17 +1,21 @@
 //! What of a cluster may be used now, and in what shares: one immutable answer, computed beside the requests.
 //!
 //! A request reads one view per attempt and never computes a share. The view of a cluster is rebuilt by whoever changes
-//! what it depends on (a publish, an evacuation), in that caller. Only what changes by itself with time, the warm-up of new
-//! endpoints and the expiry of an evacuation, is left to the first request that comes after `next_change`, in steps of 1/64 and at
-//! most ten times a second.
+//! what it depends on: a publish, an evacuation, the request whose answer ejects an endpoint. Only what changes by itself with time, the
+//! warm-up of endpoints, the ramps of regions and the end of an ejection, is left to the first request that comes after
+//! `next_change`, in steps of 1/64 and at most ten times a second.
 //!
-//! Shares are integers over an exact sum. Today every endpoint counts as healthy, so the regions of the lowest rank that
-//! has a usable one share everything by weight; health will lower shares here and nowhere else.
+//! Health, capacity and the operator's word come together here and nowhere else: regions get their shares by the
+//! [waterfall](super::shares), endpoints their weights inside the region.
 
 use super::alias::Alias;
+use super::envoy;
 use super::handle::RegionHandle;
+use super::parts::{part_of_ratio, proportional};
+use super::shares::{Intake, Portion, Shares, panic_step, share};
+use super::standing::{Fitness, Standing};
 use crate::id::Epoch;
-use crate::table::{Cluster, Region, SlowStart, Weighted};
+use crate::table::{Capacity, Cluster, Failover, Region, SharesBy, SlowStart, Weighted};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -25,23 +29,31 @@ const LEAST_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) epoch: Epoch,
+    /// What health had said when it was built, by number.
+    pub(crate) turn: u64,
     /// From when on the view should be built again.
     pub(crate) next_change: Instant,
     /// Regions that get traffic, by place, with their shares.
     pub(crate) shares: Weighted<u32>,
+    /// What of the demand nobody takes, beside the sum of the shares.
+    pub(crate) shed: u64,
     /// All regions of the cluster, by place.
     pub(crate) regions: Box<[RegionView]>,
+    /// Endpoints, by place of region and endpoint, that wait for a probe.
+    pub(crate) probing: Box<[(u32, u32)]>,
+    overprovisioning: u64,
 }
 
 /// What of a region may be used.
 #[derive(Debug)]
 pub(crate) struct RegionView {
-    pub(crate) rank: u32,
-    /// Its weight inside its rank; zero when the region may not be used.
-    pub(crate) weight: u64,
-    /// The usable endpoints with their weights, in steps of the warm-up: a warm endpoint has 64 times its weight.
+    rank: u32,
+    weight: u32,
+    /// What it may be given, if that is less than its weight says.
+    bounded: Option<Box<Intake>>,
+    /// The usable endpoints with their weights, in steps: a warm and healthy endpoint has 64 times its weight.
     pub(crate) endpoints: Alias,
-    /// By endpoint, the steps of its warm-up; zero when it may not be used; empty when all are warm.
+    /// By endpoint, the steps of its weight that it may use; zero when it may not be used; empty when all may use all.
     steps: Box<[u8]>,
 }
 
@@ -50,57 +62,170 @@ impl View {
         cluster: &Cluster,
         handles: &[RegionHandle],
         ranks: &[u32],
+        turn: u64,
         now: Instant,
         epoch: Epoch,
     ) -> Self {
+        let failover = cluster.failover();
         let mut next_change = Instant::NEVER;
-        let regions: Box<[RegionView]> = cluster
-            .regions()
-            .iter()
-            .zip(handles)
-            .zip(ranks)
+        let probing = handles.iter().zip(0_u32..).flat_map(|(handle, region)| {
+            let endpoints = handle.endpoints.iter().zip(0_u32..);
+            endpoints.filter(|(state, _)| state.may_be_probed()).map(move |(_, endpoint)| (region, endpoint))
+        });
+        let has_weight =
+            |region: &Region, endpoint: u32| region.weight() > 0 && region.endpoints()[endpoint as usize].weight() > 0;
+        let probing = probing.filter(|&(region, endpoint)| has_weight(&cluster.regions()[region as usize], endpoint));
+        let probing = probing.collect();
+        let intakes: Vec<Intake> = (cluster.regions().iter().zip(handles).zip(ranks))
             .map(|((region, handle), &rank)| {
-                let (view, changes) = RegionView::build(region, handle, rank, cluster.slow_start(), now);
+                let (intake, changes) = intake(region, handle, rank, &failover, now);
+                next_change = next_change.min(changes);
+                intake
+            })
+            .collect();
+        let overprovisioning = u64::from(failover.overprovisioning);
+        let (shares, panics) = match failover.shares {
+            SharesBy::Waterfall => (share(&intakes, overprovisioning), 0),
+            SharesBy::Envoy => envoy::share(&intakes, overprovisioning, failover.panic_below),
+        };
+        let Shares { portions, shed, whole } = shares;
+        // Where nobody may be used nothing is shed either: that is another refusal.
+        let shed = if shed == whole { 0 } else { shed };
+        let used = (0..).zip(&portions).filter(|(_, portion)| portion.total() > 0);
+        let shares = Weighted::new(used.map(|(place, portion)| (place, portion.total())));
+        let regions = (cluster.regions().iter().zip(handles).zip(intakes).zip(&portions).zip(0_u32..))
+            .map(|((((region, handle), intake), portion), place)| {
+                let below =
+                    if panics >> place & 1 == 1 { None } else { Some(part_of_ratio(failover.panic_below.get())) };
+                let building = Building { region, handle, intake, portion, panic_below: below, now };
+                let (view, changes) = building.build(cluster.slow_start());
                 next_change = next_change.min(changes);
                 view
             })
             .collect();
-        let shares = waterfall(&regions, |_| true);
-        View { epoch, next_change, shares, regions }
+        View { epoch, turn, next_change, shares, shed, regions, probing, overprovisioning }
+    }
+
+    /// The shares of these regions, if there were no others.
+    pub(crate) fn shares_among(&self, allowed: impl Fn(u32) -> bool) -> Weighted<u32> {
+        let intake = |(place, region): (u32, &RegionView)| {
+            let intake = region.intake();
+            Intake { weight: if allowed(place) { intake.weight } else { 0 }, trickle: 0, ..intake }
+        };
+        let mut places = (0..).zip(&self.regions);
+        if !places.any(|(place, region)| region.weight > 0 && allowed(place)) {
+            return Weighted::new([]);
+        }
+        let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
+        let shares = share(&intakes, self.overprovisioning);
+        let used = (0..).zip(shares.portions).filter(|(_, portion)| portion.total() > 0);
+        Weighted::new(used.map(|(place, portion)| (place, portion.total())))
     }
 }
 
-impl RegionView {
-    fn build(
-        region: &Region,
-        handle: &RegionHandle,
-        rank: u32,
-        slow_start: Option<SlowStart>,
-        now: Instant,
-    ) -> (Self, Instant) {
+/// What a region may be given, and when that changes by itself.
+fn intake(region: &Region, handle: &RegionHandle, rank: u32, failover: &Failover, now: Instant) -> (Intake, Instant) {
+    let Standing { healthy, degraded, ceiling, next_change, .. } = handle.state.standing(now);
+    let veto = handle.state.veto();
+    let (dial, changes) = veto.ceiling(STEPS, failover.ramp, now);
+    let is_there = !veto.forbids(now) && region.endpoints().iter().any(|endpoint| endpoint.weight() > 0);
+    let capacity = match region.capacity() {
+        Some(Capacity::Share(part)) => Some(part_of_ratio(part.get())),
+        _ => None,
+    };
+    let intake = Intake {
+        rank,
+        weight: if is_there { u64::from(region.weight()) } else { 0 },
+        healthy,
+        degraded,
+        ceiling: ceiling.min(proportional(super::parts::WHOLE, dial, STEPS)),
+        capacity,
+        hosts: region.endpoints().iter().map(|endpoint| u64::from(endpoint.weight())).sum(),
+        trickle: part_of_ratio(failover.trickle.get()),
+    };
+    // A ramp of time alone need not be followed more often than this; its end, and that of an evacuation, is.
+    let changes = if changes == veto.until() { changes } else { changes.max(now.after(LEAST_PAUSE)) };
+    (intake, next_change.max(now.after(LEAST_PAUSE)).min(changes))
+}
+
+/// A region's view in the making.
+struct Building<'a> {
+    region: &'a Region,
+    handle: &'a RegionHandle,
+    intake: Intake,
+    portion: &'a Portion,
+    /// None where all of its endpoints are used, well or not.
+    panic_below: Option<u64>,
+    now: Instant,
+}
+
+impl Building<'_> {
+    fn build(self, slow_start: Option<SlowStart>) -> (RegionView, Instant) {
+        let Building { region, handle, intake, .. } = self;
         let mut next_change = Instant::NEVER;
-        let mut steps = Vec::new();
+        let mut steps: Vec<u8> = Vec::new();
         if let Some(slow_start) = slow_start {
-            let warming = |state: &super::EndpointState| state.age(now).is_some_and(|age| age < slow_start.window);
-            if handle.endpoints.iter().any(|state| warming(state)) {
+            let window = slow_start.window;
+            let is_warming = |state: &super::EndpointState| state.age(self.now).is_some_and(|age| age < window);
+            if handle.endpoints.iter().any(|state| is_warming(state)) {
                 for state in &handle.endpoints {
-                    let (step, changes) = warm_up(state, &slow_start, now);
+                    let (step, changes) = warm_up(state, &slow_start, self.now);
                     next_change = next_change.min(changes);
                     steps.push(step as u8);
                 }
             }
         }
+        self.leave_out(&mut steps);
         let endpoints = Alias::new((0..).zip(region.endpoints()).map(|(place, endpoint)| {
             let step = steps.get(place as usize).map_or(STEPS, |&step| u64::from(step));
             (place, u64::from(endpoint.weight()) * step)
         }));
-        let veto = handle.state.veto();
-        let usable = endpoints.len() > 0 && !veto.forbids(now);
-        if veto.forbids(now) {
-            next_change = next_change.min(veto.until());
+        let (rank, weight) = (intake.rank, intake.weight as u32);
+        let well = Intake { hosts: intake.hosts, trickle: intake.trickle, ..Intake::well(rank, intake.weight) };
+        let bounded = (intake != well).then(|| Box::new(intake));
+        (RegionView { rank, weight, bounded, endpoints, steps: steps.into() }, next_change)
+    }
+
+    /// Takes out of the steps what is not well, as far as the rest can carry what the region is given.
+    fn leave_out(&self, steps: &mut Vec<u8>) {
+        let fitness: Vec<Fitness> = self.handle.endpoints.iter().map(|state| state.fitness()).collect();
+        if fitness.iter().all(|fitness| *fitness == Fitness::Well) {
+            return;
         }
-        let weight = if usable { u64::from(region.weight()) } else { 0 };
-        (RegionView { rank, weight, endpoints, steps: steps.into() }, next_change)
+        let Some(panic_below) = self.panic_below else { return };
+        steps.resize(fitness.len(), STEPS as u8);
+        let mut sums = [0_u64; 3];
+        for ((fitness, endpoint), step) in fitness.iter().zip(self.region.endpoints()).zip(&*steps) {
+            sums[*fitness as usize] += u64::from(endpoint.weight()) * u64::from(*step);
+        }
+        let [well, degraded, _] = sums;
+        let factors = match (well, degraded) {
+            // Nothing of it is usable: whoever is sent here all the same finds all alike.
+            (0, 0) => return,
+            (0, _) => [0, STEPS, 0],
+            (_, 0) => [STEPS, 0, 0],
+            (well, degraded) => {
+                // The degraded carry their part of the region's portion, and the well theirs.
+                let (ill, fit) = (self.portion.degraded, self.portion.healthy);
+                let wanted = u128::from(ill) * u128::from(well);
+                let had = u128::from(fit) * u128::from(degraded);
+                let of = |part: u128, whole: u128| (u128::from(STEPS) * part / whole.max(1)) as u64;
+                if wanted <= had { [STEPS, of(wanted, had), 0] } else { [of(had, wanted), STEPS, 0] }
+            }
+        };
+        let usable = self.intake.healthy + if factors[1] > 0 { self.intake.degraded } else { 0 };
+        let factors = [factors[0], factors[1], panic_step(self.portion.needed, usable, panic_below, STEPS)];
+        for (fitness, step) in fitness.iter().zip(steps) {
+            let factor = factors[*fitness as usize];
+            let least = u64::from(factor > 0);
+            *step = (u64::from(*step) * factor / STEPS).max(least) as u8;
+        }
+    }
+}
+
+impl RegionView {
+    fn intake(&self) -> Intake {
+        self.bounded.as_ref().map_or_else(|| Intake::well(self.rank, u64::from(self.weight)), |intake| **intake)
     }
 
     /// The part of its weight that an endpoint may use: of 64; zero when it may not be used.
@@ -119,11 +244,4 @@ fn warm_up(state: &super::EndpointState, slow_start: &SlowStart, now: Instant) -
     }
     let due = joined.after(slow_start.age_at((step + 1) as f64 / STEPS as f64));
     (step, due.max(now.after(LEAST_PAUSE)))
-}
-
-/// The regions of the lowest rank that has one which may be used, by weight.
-pub(crate) fn waterfall(regions: &[RegionView], allowed: impl Fn(u32) -> bool) -> Weighted<u32> {
-    let usable = || (0..).zip(regions).filter(|(place, region)| region.weight > 0 && allowed(*place));
-    let Some(rank) = usable().map(|(_, region)| region.rank).min() else { return Weighted::new([]) };
-    Weighted::new(usable().filter(|(_, region)| region.rank == rank).map(|(place, region)| (place, region.weight)))
 }

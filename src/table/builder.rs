@@ -6,6 +6,7 @@ use super::failover::Failover;
 use super::limit::Limit;
 use super::matching::Match;
 use super::names::find;
+use super::outlier::Outlier;
 use super::policy::{Pick, ReleaseOn, SlowStart};
 use super::residency::ResidencyRule;
 use super::retry::{Hedge, Retry, RetryBudget};
@@ -82,6 +83,12 @@ impl TableSpec {
     /// Sets how regions stand in for each other where the cluster does not say.
     pub fn failover(mut self, failover: Failover) -> Self {
         self.defaults.failover = Some(failover);
+        self
+    }
+
+    /// Sets when endpoints are taken out for what they answer, where the cluster does not say.
+    pub fn outlier(mut self, outlier: Outlier) -> Self {
+        self.defaults.outlier = Some(outlier);
         self
     }
 
@@ -196,6 +203,12 @@ impl ClusterSpec {
     /// Sets how its regions stand in for each other.
     pub fn failover(mut self, failover: Failover) -> Self {
         self.knobs.failover = Some(failover);
+        self
+    }
+
+    /// Sets when its endpoints are taken out for what they answer.
+    pub fn outlier(mut self, outlier: Outlier) -> Self {
+        self.knobs.outlier = Some(outlier);
         self
     }
 

@@ -75,6 +75,9 @@ pub(super) fn route(route: &RouteSpec, clusters: &HashMap<&str, u32>, problems: 
     if route.knobs.failover.is_some() {
         problems.add(format!("{path}.failover"), "cannot differ between routes; set it on the cluster");
     }
+    if route.knobs.outlier.is_some() {
+        problems.add(format!("{path}.outlier"), "cannot differ between routes; set it on the cluster");
+    }
     if route.matches.is_empty() {
         problems.add(format!("{path}.matches"), "is empty; add `.when(..)`, or `.any()` for every request");
     }

@@ -1,5 +1,6 @@
 //! The checks on how regions stand in for each other, and on who may not leave where.
 
+use super::check_outlier;
 use super::failover::Failover;
 use super::names::did_you_mean;
 use super::policy::Knobs;
@@ -14,6 +15,9 @@ const MAX_RULES: usize = (1 << 16) - 1;
 pub(super) fn knobs(knobs: &Knobs, path: &str, problems: &mut Problems) {
     if let Some(failover) = &knobs.failover {
         check(failover, &format!("{path}.failover"), problems);
+    }
+    if let Some(outlier) = &knobs.outlier {
+        check_outlier::outlier(outlier, &format!("{path}.outlier"), problems);
     }
 }
 

@@ -4,6 +4,7 @@ use super::classes::Kinds;
 use super::failover::Failover;
 use super::limit::Limit;
 use super::maglev::MaglevTable;
+use super::outlier::Outlier;
 use super::policy::SlowStart;
 use super::retry::RetryBudget;
 use super::sequence::Sequence;
@@ -24,6 +25,7 @@ pub struct Cluster {
     pub(crate) partitions: Kinds,
     pub(crate) retry_budget: RetryBudget,
     pub(crate) failover: Failover,
+    pub(crate) outlier: Option<Outlier>,
     pub(crate) home_first: bool,
     /// By where the process runs, the rank of each region, by place.
     pub(crate) homes: Box<[(Box<str>, Box<[u32]>)]>,
@@ -95,6 +97,17 @@ impl Cluster {
     /// What bounds its retries and hedges, of all routes together.
     pub fn retry_budget(&self) -> &RetryBudget {
         &self.retry_budget
+    }
+
+    /// When its endpoints are taken out for what they answer, if they are.
+    pub fn outlier(&self) -> Option<Outlier> {
+        self.outlier
+    }
+
+    /// How many probes at once may reach an endpoint that was out.
+    #[inline]
+    pub(crate) fn probes(&self) -> u32 {
+        self.outlier.map_or(0, |outlier| outlier.probes)
     }
 
     /// How its regions stand in for each other.

@@ -21,6 +21,7 @@ pub(super) fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, partitions: 
         partitions,
         retry_budget: spec.retry_budget.unwrap_or_default(),
         failover: spec.knobs.or(table.defaults).failover.unwrap_or_default(),
+        outlier: spec.knobs.or(table.defaults).outlier,
         home_first: spec.home_first,
         homes: spec.homes.iter().map(|home| (home.home.as_str().into(), ranks(home, spec))).collect(),
         residency: table.residency.iter().map(|rule| regions_named(&rule.regions, spec)).collect(),

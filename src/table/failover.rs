@@ -45,14 +45,14 @@ pub struct Failover {
     /// The part of the cluster's requests that a region of a later rank gets while it is not needed, so that it is warm when it
     /// is. Default: 0. At most 10%.
     pub trickle: Ratio,
-    /// How shares are computed. Default: [`Shares::Waterfall`].
-    pub shares: Shares,
+    /// How shares are computed. Default: [`SharesBy::Waterfall`].
+    pub shares: SharesBy,
 }
 
 /// How shares are computed from health.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Shares {
+pub enum SharesBy {
     /// Rank by rank, each region as much as its health and capacity allow, without a cliff anywhere.
     #[default]
     Waterfall,
@@ -74,7 +74,7 @@ impl Default for Failover {
             ramp: Duration::from_secs(120),
             drain: Duration::from_secs(10),
             trickle: Ratio::ZERO,
-            shares: Shares::Waterfall,
+            shares: SharesBy::Waterfall,
         }
     }
 }
@@ -139,7 +139,7 @@ impl Failover {
     }
 
     /// The same with other arithmetic.
-    pub const fn shares(mut self, shares: Shares) -> Self {
+    pub const fn shares(mut self, shares: SharesBy) -> Self {
         self.shares = shares;
         self
     }

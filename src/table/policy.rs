@@ -5,6 +5,7 @@
 //! them once into values with nothing left to decide.
 
 use super::failover::Failover;
+use super::outlier::Outlier;
 use super::retry::{Hedge, Retry};
 use crate::protocol::Priority;
 use crate::unit::Ratio;
@@ -49,14 +50,20 @@ pub struct Knobs {
     ///
     /// A region's shares are the same for all routes, so a route cannot set this.
     pub failover: Option<Failover>,
+    /// When endpoints are taken out for what their answers say. Default: never, since whose fault a failure is only its owner knows; with
+    /// it, what a region's endpoints answer decides what share it gets.
+    ///
+    /// [`Outlier::default()`] takes out what fails five times in a row or stands out among its peers. A view of a region is shared by all
+    /// routes, so a route cannot set this; [`Outlier::none`] switches off what would be inherited.
+    pub outlier: Option<Outlier>,
 }
 
 impl fmt::Debug for Knobs {
     /// Those that are set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Knobs { pick, deadline, release, hold_at_most, slow_start, retry, hedge, failover } = self;
+        let Knobs { pick, deadline, release, hold_at_most, slow_start, retry, hedge, failover, outlier } = self;
         let mut out = f.debug_struct("Knobs");
-        let knobs: [(&str, Option<&dyn fmt::Debug>); 8] = [
+        let knobs: [(&str, Option<&dyn fmt::Debug>); 9] = [
             ("pick", pick.as_ref().map(|it| it as _)),
             ("deadline", deadline.as_ref().map(|it| it as _)),
             ("release", release.as_ref().map(|it| it as _)),
@@ -65,6 +72,7 @@ impl fmt::Debug for Knobs {
             ("retry", retry.as_ref().map(|it| it as _)),
             ("hedge", hedge.as_ref().map(|it| it as _)),
             ("failover", failover.as_ref().map(|it| it as _)),
+            ("outlier", outlier.as_ref().map(|it| it as _)),
         ];
         for (name, value) in knobs {
             if let Some(value) = value {
@@ -94,6 +102,7 @@ impl Knobs {
             retry: self.retry.or(fallback.retry),
             hedge: self.hedge.or(fallback.hedge),
             failover: self.failover.or(fallback.failover),
+            outlier: self.outlier.or(fallback.outlier),
         }
     }
 }

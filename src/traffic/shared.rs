@@ -1,6 +1,7 @@
 //! What requests need of the handle besides the table: the clock, and whether anybody observes.
 
-use crate::observe::Observer;
+use crate::observe::{Event, Observer};
+use crate::state::Board;
 use crate::sync::{Arc, ArcCell, AtomicU64, Mutex, Ordering, Padded};
 use crate::time::Clock;
 use std::fmt;
@@ -14,6 +15,8 @@ pub(crate) struct Shared {
     observed: Padded<AtomicU64>,
     observers: ArcCell<Vec<Arc<dyn Observer>>>,
     changing: Mutex<()>,
+    /// What health has done, and nobody was told yet.
+    board: Arc<Board>,
 }
 
 impl fmt::Debug for Shared {
@@ -23,9 +26,9 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock, board: Arc<Board>) -> Self {
         let (observed, observers) = (Padded(AtomicU64::new(0)), ArcCell::new(Arc::new(Vec::new())));
-        Shared { clock, observed, observers, changing: Mutex::new(()) }
+        Shared { clock, observed, observers, changing: Mutex::new(()), board }
     }
 
     #[inline]
@@ -48,11 +51,25 @@ impl Shared {
         }
     }
 
+    /// Tells what health has done, if anything has happened.
+    pub(super) fn tell_news(&self) {
+        if self.board.has_any() && self.is_observed() {
+            self.tell_all(|_| ());
+        }
+    }
+
     #[cold]
     fn tell_all(&self, what: impl Fn(&dyn Observer)) {
         // Counted, not guarded: an observer may do anything, also observe.
         let observers = Arc::clone(&self.observers.load());
-        let tell_each = || observers.iter().for_each(|observer| what(&**observer));
+        let tell_each = || {
+            if self.board.has_any() {
+                for event in self.board.take().into_iter().map(Event::from) {
+                    observers.iter().for_each(|observer| observer.event(&event));
+                }
+            }
+            observers.iter().for_each(|observer| what(&**observer));
+        };
         if thread::panicking() {
             // What is told while a panic unwinds comes from a drop: another panic out of there would abort the process.
             drop(panic::catch_unwind(AssertUnwindSafe(tell_each)));

@@ -2,10 +2,10 @@
 
 use super::Swept;
 use crate::id::{Epoch, Generation, Name};
-use crate::state::{BudgetStatus, LimitStatus, STEPS, Snapshot};
-use crate::table::RetryBudget;
+use crate::state::{BudgetStatus, EndpointHealth, LimitStatus, RegionPhase, STEPS, Snapshot, ratio_of_part};
+use crate::table::{Capacity, RetryBudget};
 use crate::time::Instant;
-use crate::unit::Share;
+use crate::unit::{Ratio, Share};
 use std::time::Duration;
 
 /// What is in force and what is known of every endpoint. Counters are read one by one: together they are a moment's blur.
@@ -60,6 +60,16 @@ pub struct RegionStatus {
     pub share: Share,
     /// How long until it comes back, when it is evacuated.
     pub readmitted_in: Option<Duration>,
+    /// Until when some requests keep away from it for practice.
+    pub practised_for: Option<Duration>,
+    /// Where it is in its life.
+    pub phase: RegionPhase,
+    /// The part of its endpoints, by weight, that may be used.
+    pub usable: Ratio,
+    /// The part of its share that it may have now: below one while it is left or comes back.
+    pub ceiling: Ratio,
+    /// What it can take, as declared.
+    pub capacity: Option<Capacity>,
     /// Requests in flight, to the end of their bodies.
     pub in_flight: u32,
     /// Its limit, if it has one.
@@ -81,8 +91,10 @@ pub struct EndpointStatus {
     pub address: String,
     /// Its weight in the table.
     pub weight: u32,
-    /// The part of its weight that it has reached in its warm-up.
+    /// The part of its weight that it may use: less than all while it warms up, none while it is out.
     pub warm: Share,
+    /// How its answers and its checks have it stand.
+    pub health: EndpointHealth,
     /// Which endpoint of this name it is: one that was removed and added again has a higher number.
     pub incarnation: u64,
     /// Requests in flight, to the end of their bodies.
@@ -111,6 +123,7 @@ impl Status {
                             name: endpoint.name().clone(),
                             address: endpoint.address().into(),
                             weight: endpoint.weight(),
+                            health: state.stands(),
                             warm: Share::of(usable.step(place), STEPS),
                             incarnation: state.incarnation(),
                             in_flight: state.in_flight(),
@@ -120,12 +133,22 @@ impl Status {
                             response_time: state.average(now),
                         }
                     });
-                let until = known.state.veto().until();
+                let veto = known.state.veto();
+                let until = veto.until();
+                let standing = known.state.standing(now);
+                let (dial, _) = veto.ceiling(STEPS, cluster.failover().ramp, now);
+                let ceiling = ratio_of_part(standing.ceiling).get().min(dial as f64 / STEPS as f64);
+                let practised = snapshot.practices().until(region.name(), now);
                 RegionStatus {
                     name: region.name().clone(),
                     rank: region.rank(),
                     share: Share::of(share, view.shares.total().max(1)),
                     readmitted_in: (now < until).then(|| until.since(now)),
+                    practised_for: practised.map(|until| until.since(now)),
+                    phase: standing.phase,
+                    usable: ratio_of_part(standing.healthy + standing.degraded),
+                    ceiling: Ratio::new(ceiling).unwrap_or(Ratio::ONE),
+                    capacity: region.capacity(),
                     in_flight: known.state.in_flight(),
                     limit: known.state.bound.status(),
                     retry_share: match cluster.retry_budget() {

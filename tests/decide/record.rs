@@ -157,7 +157,8 @@ fn every_pick_is_explained_and_replayed_under_load() {
 fn a_region_that_is_chosen_again_is_explained_and_replayed() {
     for scope in [None, Some(Scope::Region)] {
         let weights = Weights::new(&[1], &[2, 1, 1, 0], &[1, 1]);
-        let (traffic, hand) = traffic(weights.spec(|route| sticky(route, scope)), 1);
+        let at_once = contraflow::table::Failover::default().ramp(Duration::ZERO);
+        let (traffic, hand) = traffic(weights.spec(|route| sticky(route, scope)).failover(at_once), 1);
         let (ended, before) = (NOW.after(seconds(20)), NOW.after(seconds(5)));
         traffic.evacuate("r0", seconds(10)).expect("a region of that name");
         hand.advance_to(ended);

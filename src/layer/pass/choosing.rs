@@ -38,8 +38,9 @@ impl Pass {
         if self.marks.has(Marks::SHOWS) || self.aside.is_some() || self.pin.shared().is_observed() {
             return Err(First::Told);
         }
-        let place = self.pin.first_place(&self.digest, self.draws, self.began);
-        let (region, endpoint) = place.map_err(First::Rejected)?;
+        let place = self.pin.first_place(&self.digest, self.priority(), self.draws, self.began);
+        let (region, endpoint, is_probe) = place.map_err(First::Rejected)?;
+        self.marks.set(Marks::IS_PROBE, is_probe);
         self.take(region, endpoint).map_err(|refused| First::At { region, endpoint, refused })
     }
 
@@ -96,8 +97,9 @@ impl Pass {
     pub(crate) fn choose(&mut self, passed: &mut Passed, turned: &mut Option<Turned>) -> Result<(), Reason> {
         debug_assert_eq!(self.step, Step::Routed);
         loop {
-            let decision = self.pin.place(&self.digest, self.draws, self.began, passed)?;
+            let decision = self.pin.place(&self.digest, self.priority(), self.draws, self.began, passed)?;
             let (region, endpoint) = (decision.region, decision.endpoint);
+            self.marks.set(Marks::IS_PROBE, decision.is_probe());
             if self.marks.has(Marks::SHOWS) || self.pin.shared().is_observed() {
                 self.pin.shared().tell(|observer| observer.decision(&self.pin, &decision));
                 self.record = Some(Box::new(decision));
@@ -122,10 +124,17 @@ impl Pass {
     #[expect(clippy::inline_always, reason = "where every request passes, and where nobody hurries")]
     pub(super) fn take(&mut self, region: u32, endpoint: u32) -> Result<(), NotAdmitted> {
         let admission = if self.aside.is_some() {
-            self.admit_aside(region, endpoint)?
+            self.admit_aside(region, endpoint)
         } else {
             let state = self.pin.endpoint_state(self.digest.cluster, region, endpoint);
-            state.admit(self.region_asker(region), self.began)?
+            state.admit(self.region_asker(region), self.began)
+        };
+        let admission = match admission {
+            Ok(admission) => admission,
+            Err(refused) => {
+                self.release_probe(region, endpoint);
+                return Err(refused);
+            }
         };
         (self.region, self.endpoint, self.of_region, self.step) = (region, endpoint, Some(admission), Step::Placed);
         Ok(())
@@ -140,6 +149,7 @@ impl Pass {
         {
             self.state().leave();
             self.pay_back();
+            self.release_probe(self.region, self.endpoint);
             self.keep(admission);
             (self.step, self.record) = (Step::Routed, None);
         } else {

@@ -33,6 +33,8 @@ impl Marks {
     pub(super) const HAS_FAILED: Marks = Marks(512);
     /// It would have been copied, and nothing was left of the budget.
     pub(super) const HAS_NO_BUDGET: Marks = Marks(1024);
+    /// It has the place of a probe where it stands, or is on its way there.
+    pub(super) const IS_PROBE: Marks = Marks(2048);
 
     #[inline]
     pub(super) fn has(self, mark: Marks) -> bool {

@@ -264,7 +264,7 @@ fn regions() -> impl Strategy<Value = Vec<Intake>> {
         let region = |(rank, weight, (healthy, degraded, ill), ceiling, capacity): (_, _, (u64, u64, u64), _, _)| {
             let counted = healthy + degraded + ill;
             let (healthy, degraded) = (part(healthy, counted), if counted == 0 { 0 } else { part(degraded, counted) });
-            Intake { rank, weight, healthy, degraded, ceiling, capacity, trickle: 0 }
+            Intake { rank, weight, healthy, degraded, ceiling, capacity, ..Intake::well(0, 0) }
         };
         all.into_iter().map(region).collect()
     })

@@ -12,6 +12,7 @@ mod limits;
 mod maglev;
 mod match_problems;
 mod normal_form;
+mod outlier_problems;
 mod overlap;
 mod precedence;
 mod problems;
