@@ -13,8 +13,9 @@
 //!    overprovisioning times its healthy part, and no more than its ceiling (a region that returns) and its capacity allow. What a
 //!    capped region leaves goes to the others of its rank first.
 //! 2. *Degraded.* The same for endpoints that say that they are degraded.
-//! 3. *Crowded.* What is left goes over everything that lives, in proportion to what it has, ceilings aside: a cluster does not
-//!    refuse requests because a survivor is still warming up. Only declared capacity is hard.
+//! 3. *Crowded.* What is left goes over everything that lives, in proportion to what it has: first over the regions that are all
+//!    there, then over those that return, ceilings aside, since a cluster does not refuse requests because its last survivor is still
+//!    warming up. Only declared capacity is hard.
 //! 4. *Blind.* Where nothing lives at all, the detector is doubted: all count as well.
 
 use super::parts::{WHOLE, fill, part_of, proportional};
@@ -124,8 +125,10 @@ pub(crate) fn share(regions: &[Intake], overprovisioning: u64) -> Shares {
             left -= pour(of_rank, left, overprovisioning, is_degraded);
         }
     }
-    if left > 0 {
-        left -= crowd(&mut places, left);
+    // First what is all there; a region that returns is asked for more than its ceiling only when nobody else lives.
+    for is_gated in [false, true] {
+        let alive = places.iter_mut().filter(|one| one.intake.is_gated() == is_gated).collect();
+        left -= crowd(alive, left);
     }
     let portion = |one: &Place| {
         let usual = one.nominal * overprovisioning / 100;
@@ -191,8 +194,8 @@ fn pour<'p>(of_rank: impl Iterator<Item = &'p mut Place>, left: u64, overprovisi
 }
 
 /// Spreads what is left over all that lives, in proportion to what each has; how much they take.
-fn crowd(places: &mut [Place], left: u64) -> u64 {
-    let alive = |one: &Place| part_of(one.nominal, one.intake.live());
+fn crowd(mut places: Vec<&mut Place>, left: u64) -> u64 {
+    let alive = |one: &&mut Place| part_of(one.nominal, one.intake.live());
     let bins: Vec<(u64, u64)> =
         places.iter().map(|one| (alive(one), one.hard.saturating_sub(one.portion.total()))).collect();
     let mut taken = 0;

@@ -175,7 +175,6 @@ impl Detector {
             None => self.next_sweep = Instant::NEVER,
             Some(policy) => self.next_sweep = self.next_sweep.min(now.after(interval(policy))),
         }
-        self.hold_cap(now);
     }
 
     /// All transitions that are due: by what requests said, by time, and, when a sweep is, by the rules.
@@ -237,9 +236,9 @@ impl Detector {
             live.counted += weight;
             let is_in = matches!(seat.stage, Stage::In | Stage::Shadow { .. });
             match seat.member.health.checked() {
-                Checked::Down => {}
                 Checked::Degraded if is_in => live.degraded += weight,
                 Checked::Never | Checked::Unknown | Checked::Up if is_in => live.usable += weight,
+                // Down, or out.
                 _ => {}
             }
         }
@@ -306,7 +305,10 @@ impl Look<'_> {
             match seat.stage {
                 Stage::In => {}
                 Stage::Shadow { until, .. } => {
+                    // What it does while it would be out is no evidence, and not every failure of it asks.
+                    seat.member.health.forget_streak();
                     if until <= self.now {
+                        seat.member.health.forget_window();
                         seat.stage = Stage::In;
                         seat.good_since = self.now;
                     }
@@ -413,22 +415,15 @@ impl Look<'_> {
         let ejections = self.seats[place].ejections.saturating_add(1).min(rules::most_ejections(policy));
         let time = self.spread(rules::ejection_time(policy, ejections));
         let until = self.now.after(time);
-        let (stage, what) = match (is_doubted, policy.shadow) {
-            (_, true) => {
-                health.forget_streak();
-                health.forget_window();
-                (Stage::Shadow { until, is_doubted }, true)
-            }
-            (false, false) => {
-                health.go(Phase::Ejected, self.now);
-                (Stage::Out { until, is_doubted }, false)
-            }
-            (true, false) => {
-                health.go(Phase::Doubted, self.now);
-                (Stage::Out { until, is_doubted }, false)
-            }
-        };
-        let shadow = what;
+        let shadow = policy.shadow;
+        if shadow {
+            // It goes on as if nothing had been; so that not every failure asks.
+            health.forget_streak();
+            health.forget_window();
+        } else {
+            health.go(if is_doubted { Phase::Doubted } else { Phase::Ejected }, self.now);
+        }
+        let stage = if shadow { Stage::Shadow { until, is_doubted } } else { Stage::Out { until, is_doubted } };
         let what = if is_doubted { What::Doubted { why, time, shadow } } else { What::Ejected { why, time, shadow } };
         let seat = &mut self.seats[place];
         (seat.stage, seat.ejections, seat.time) = (stage, ejections, time);

@@ -7,7 +7,11 @@
 
 mod detector;
 mod endpoint;
+#[cfg(all(test, contraflow_loom))]
+mod loom_tests;
 mod rules;
+#[cfg(all(test, not(contraflow_loom)))]
+mod tests;
 mod verdict;
 mod window;
 

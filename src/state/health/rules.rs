@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Successes of so many answers.
 pub(super) type Tally = (u64, u64);
 
-/// What 1/1000 of 1/1000 is lost by, where a ratio is multiplied with a count.
+/// What may be lost where a ratio, which is rarely exact in binary, is multiplied with a count.
 const ROUNDING: f64 = 1e-9;
 
 /// At most this part of the endpoints is out of line with their peers at once: if more are, it is the peers that are.
@@ -25,7 +25,7 @@ pub(super) fn mean_and_deviation(tallies: &[Tally]) -> Option<(f64, f64)> {
     rates.sort_unstable_by(f64::total_cmp);
     // All alike is no deviation, not the rounding of one.
     let (least, most) = (*rates.first()?, *rates.last()?);
-    if least == most {
+    if most <= least {
         return Some((least, 0.0));
     }
     let count = rates.len() as f64;
