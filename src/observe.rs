@@ -7,7 +7,7 @@ use crate::decide::Decision;
 use crate::error::{GiveUp, Rejected};
 use crate::id::{Generation, Name};
 use crate::protocol::Outcome;
-use crate::state::Snapshot;
+use crate::state::{Checked, Snapshot};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -132,5 +132,18 @@ pub enum Event {
     Readmitted {
         /// Which.
         region: Name,
+    },
+    /// Active checks have come to another verdict on an endpoint.
+    Checked {
+        /// Its cluster.
+        cluster: Name,
+        /// Its region.
+        region: Name,
+        /// Which.
+        endpoint: Name,
+        /// The verdict until now.
+        from: Checked,
+        /// The verdict from now on.
+        to: Checked,
     },
 }

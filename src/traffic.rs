@@ -4,12 +4,14 @@
 //! table has, builds the views, swaps one pointer and remembers the table. What an old table leaves behind waits in a list
 //! until nobody has it pinned: dropping a thousand routes is the publisher's work, not the last request's.
 
+mod health;
 mod history;
 mod pin;
 mod shared;
 mod status;
 
-pub use crate::state::{LimitStatus, PartitionStatus};
+pub use crate::state::{Checked, LimitStatus, PartitionStatus};
+pub(crate) use health::Watch;
 pub use history::{Cause, Revision};
 pub use pin::{Pinned, Reader};
 pub(crate) use shared::Shared;
@@ -411,6 +413,7 @@ impl Traffic {
         for place in waited_for {
             place.bound().let_in();
         }
+        self.core.shared.watchers().wake();
         self.tell(|| Event::Published { generation: published.generation });
         Ok(published)
     }

@@ -1,6 +1,7 @@
 //! What traffic taught us about one endpoint.
 
 use super::bound::{Admission, Asker, Hold, Refused};
+use super::checks::Checked;
 use super::ewma::PeakEwma;
 use super::patience::Patience;
 use super::permits::Permits;
@@ -27,6 +28,8 @@ pub(crate) struct EndpointState {
     /// When it joined a region that was running; none for one that was there from the region's beginning.
     joined: Option<Instant>,
     incarnation: u64,
+    /// What active checks say: a [`Checked`] as a word.
+    checked: AtomicU64,
 }
 
 /// One request that was given up, above 2^60 failures.
@@ -71,6 +74,7 @@ impl EndpointState {
             region,
             joined,
             incarnation,
+            checked: AtomicU64::new(Checked::Never.as_word()),
         }
     }
 
@@ -230,5 +234,17 @@ impl EndpointState {
 
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// What active checks have come to.
+    pub(crate) fn checked(&self) -> Checked {
+        // Relaxed, here and below: who changes it has the views built again afterwards, under their locks, and nothing but a
+        // view's building asks for it.
+        Checked::from_word(self.checked.load(Ordering::Relaxed))
+    }
+
+    /// Active checks have come to this; whether it is something new. The views must be built again after it.
+    pub(crate) fn set_checked(&self, checked: Checked) -> bool {
+        self.checked.swap(checked.as_word(), Ordering::Relaxed) != checked.as_word()
     }
 }

@@ -5,8 +5,8 @@
 //! endpoints and the expiry of an evacuation, is left to the first request that comes after `next_change`, in steps of 1/64 and at
 //! most ten times a second.
 //!
-//! Shares are integers over an exact sum. Today every endpoint counts as healthy, so the regions of the lowest rank that
-//! has a usable one share everything by weight; health will lower shares here and nowhere else.
+//! Shares are integers over an exact sum. Active checks leave endpoints out of their region, never all of them; the regions of
+//! the lowest rank that has a usable one share everything by weight. Health will lower shares here and nowhere else.
 
 use super::alias::Alias;
 use super::handle::RegionHandle;
@@ -67,6 +67,7 @@ impl RegionView {
     fn build(region: &Region, handle: &RegionHandle, slow_start: Option<SlowStart>, now: Instant) -> (Self, Instant) {
         let mut next_change = Instant::NEVER;
         let mut steps = Vec::new();
+        let is_left_out = left_out(region, handle);
         if let Some(slow_start) = slow_start {
             let warming = |state: &super::EndpointState| state.age(now).is_some_and(|age| age < slow_start.window);
             if handle.endpoints.iter().any(|state| warming(state)) {
@@ -76,6 +77,10 @@ impl RegionView {
                     steps.push(step as u8);
                 }
             }
+        }
+        if is_left_out.contains(&true) {
+            steps.resize(handle.endpoints.len(), STEPS as u8);
+            steps.iter_mut().zip(is_left_out).filter(|(_, is_left_out)| *is_left_out).for_each(|(step, _)| *step = 0);
         }
         let endpoints = Alias::new((0..).zip(region.endpoints()).map(|(place, endpoint)| {
             let step = steps.get(place as usize).map_or(STEPS, |&step| u64::from(step));
@@ -95,6 +100,17 @@ impl RegionView {
     pub(crate) fn step(&self, endpoint: u32) -> u64 {
         self.steps.get(endpoint as usize).map_or(STEPS, |&step| u64::from(step))
     }
+}
+
+/// By endpoint, whether active checks leave it out. Those that are down are, and those of which nothing is known, but never all
+/// that have a weight: when none is left that is well, what is unknown is used, and when all are down, all are. Checks that find everything down are more
+/// likely wrong, or measure an overload, than right; and if they are right, nothing is lost.
+fn left_out(region: &Region, handle: &RegionHandle) -> Vec<bool> {
+    // Each is read once: it may change meanwhile, and then there will be another view.
+    let tiers: Vec<u8> = handle.endpoints.iter().map(|state| state.checked().tier()).collect();
+    let weighed = tiers.iter().zip(region.endpoints()).filter(|(_, endpoint)| endpoint.weight() > 0);
+    let best = weighed.map(|(tier, _)| *tier).min().unwrap_or(0);
+    tiers.into_iter().map(|tier| tier > best).collect()
 }
 
 /// The step of an endpoint's warm-up, 1 to 64, and when the next is due.

@@ -1,5 +1,6 @@
 //! What requests need of the handle besides the table: the clock, and whether anybody observes.
 
+use super::health::Watchers;
 use crate::observe::Observer;
 use crate::sync::{Arc, ArcCell, AtomicU64, Mutex, Ordering, Padded};
 use crate::time::Clock;
@@ -14,6 +15,7 @@ pub(crate) struct Shared {
     observed: Padded<AtomicU64>,
     observers: ArcCell<Vec<Arc<dyn Observer>>>,
     changing: Mutex<()>,
+    watchers: Watchers,
 }
 
 impl fmt::Debug for Shared {
@@ -25,12 +27,17 @@ impl fmt::Debug for Shared {
 impl Shared {
     pub(super) fn new(clock: Clock) -> Self {
         let (observed, observers) = (Padded(AtomicU64::new(0)), ArcCell::new(Arc::new(Vec::new())));
-        Shared { clock, observed, observers, changing: Mutex::new(()) }
+        Shared { clock, observed, observers, changing: Mutex::new(()), watchers: Watchers::default() }
     }
 
     #[inline]
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Who follows publishes.
+    pub(super) fn watchers(&self) -> &Watchers {
+        &self.watchers
     }
 
     /// Whether anybody observes.

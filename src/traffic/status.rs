@@ -2,7 +2,7 @@
 
 use super::Swept;
 use crate::id::{Epoch, Generation, Name};
-use crate::state::{BudgetStatus, LimitStatus, STEPS, Snapshot};
+use crate::state::{BudgetStatus, Checked, LimitStatus, STEPS, Snapshot};
 use crate::table::RetryBudget;
 use crate::time::Instant;
 use crate::unit::Share;
@@ -81,7 +81,9 @@ pub struct EndpointStatus {
     pub address: String,
     /// Its weight in the table.
     pub weight: u32,
-    /// The part of its weight that it has reached in its warm-up.
+    /// What active checks have come to.
+    pub checked: Checked,
+    /// The part of its weight that it has reached in its warm-up; nothing while active checks leave it out.
     pub warm: Share,
     /// Which endpoint of this name it is: one that was removed and added again has a higher number.
     pub incarnation: u64,
@@ -111,6 +113,7 @@ impl Status {
                             name: endpoint.name().clone(),
                             address: endpoint.address().into(),
                             weight: endpoint.weight(),
+                            checked: state.checked(),
                             warm: Share::of(usable.step(place), STEPS),
                             incarnation: state.incarnation(),
                             in_flight: state.in_flight(),
