@@ -118,11 +118,13 @@ impl Streak {
         self.verdict
     }
 
-    /// Not held back any more for want of a verdict.
-    pub(crate) fn let_in(&mut self) {
-        if self.verdict == Checked::Unknown {
+    /// It is not held back any more for want of a verdict; whether it was.
+    pub(crate) fn let_in(&mut self) -> bool {
+        let was_held_back = self.verdict == Checked::Unknown;
+        if was_held_back {
             self.verdict = Checked::Never;
         }
+        was_held_back
     }
 
     /// Whether the next checks decide something: there is no verdict yet, or one that is being contradicted.
