@@ -78,9 +78,9 @@
 //! night does not undo it.
 //!
 //! # Active checks
-//! Requests say more of an endpoint than any check, but not of one that gets none: one that has just come, or that stands by. A
-//! prober asks those, and all others. It is a future that you spawn; it follows every publish, and when it is dropped all is as if there had never been
-//! checks.
+//! Requests say more of an endpoint than any check, but not of one that gets none: one that has just come, or that
+//! stands by. A prober asks those, and all others. It is a future that you spawn; it follows every publish, and when it
+//! is dropped all is as if there had never been checks.
 //!
 //! ```
 //! # use contraflow::{TableSpec, Traffic};

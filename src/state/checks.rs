@@ -1,16 +1,17 @@
 //! What active checks say of an endpoint: how many answers in a row make a verdict.
 //!
-//! One failed check is a lost packet, one that passes may be a server between two crashes. So a verdict takes several in a row,
-//! as HAProxy has it: `fall` failures take an endpoint out, `rise` passes bring it back, and a single opposite result begins
-//! the count anew.
+//! One failed check is a lost packet, one that passes may be a server between two crashes. So a verdict takes several
+//! in a row, as `HAProxy` has it: `fall` failures take an endpoint out, `rise` passes bring it back, and a single
+//! opposite result begins the count anew.
 //!
 //! Before the first verdict it is not so even. An endpoint of which nothing is known is *not unhealthy*: nothing speaks
-//! against one that passes its first check, and it is up at once, as in Envoy. One that fails it is not down at once, as it would be
-//! there: a server is often announced a moment before it listens, and what is down needs `rise` passes to come back. It stays what it was, unknown,
-//! until it has failed `fall` times in a row; a pass in between makes it up.
+//! against one that passes its first check, and it is up at once, as in Envoy. One that fails it is not down at once,
+//! as it would be there: a server is often announced a moment before it listens, and what is down needs `rise` passes
+//! to come back. It stays what it was, unknown, until it has failed `fall` times in a row; a pass in between makes it
+//! up.
 //!
-//! *Degraded* is said by the server itself, not measured, so it takes no row: one that answers so is degraded, and counts as one
-//! that answers.
+//! *Degraded* is said by the server itself, not measured, so it takes no row: one that answers so is degraded, and
+//! counts as one that answers.
 
 /// What the active checks of an endpoint have come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -73,7 +74,7 @@ pub(crate) struct Rows {
 }
 
 impl Default for Rows {
-    /// HAProxy's 2 and 3.
+    /// `HAProxy`'s 2 and 3.
     fn default() -> Self {
         Rows { rise: 2, fall: 3 }
     }

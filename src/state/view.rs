@@ -5,8 +5,9 @@
 //! endpoints and the expiry of an evacuation, is left to the first request that comes after `next_change`, in steps of 1/64 and at
 //! most ten times a second.
 //!
-//! Shares are integers over an exact sum. Active checks leave endpoints out of their region, never all of them; the regions of
-//! the lowest rank that has a usable one share everything by weight. Health will lower shares here and nowhere else.
+//! Shares are integers over an exact sum. Active checks leave endpoints out of their region, never all of them; the
+//! regions of the lowest rank that has a usable one share everything by weight. Health will lower shares here and
+//! nowhere else.
 
 use super::alias::Alias;
 use super::handle::RegionHandle;
@@ -102,9 +103,10 @@ impl RegionView {
     }
 }
 
-/// By endpoint, whether active checks leave it out. Those that are down are, and those of which nothing is known, but never all
-/// that have a weight: when none is left that is well, what is unknown is used, and when all are down, all are. Checks that find everything down are more
-/// likely wrong, or measure an overload, than right; and if they are right, nothing is lost.
+/// By endpoint, whether active checks leave it out. Those that are down are, and those of which nothing is known, but
+/// never all that have a weight: when none is left that is well, what is unknown is used, and when all are down, all
+/// are. Checks that find everything down are more likely wrong, or measure an overload, than right; and if they are
+/// right, nothing is lost.
 fn left_out(region: &Region, handle: &RegionHandle) -> Vec<bool> {
     // Each is read once: it may change meanwhile, and then there will be another view.
     let tiers: Vec<u8> = handle.endpoints.iter().map(|state| state.checked().tier()).collect();

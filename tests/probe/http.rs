@@ -28,7 +28,10 @@ type Sent = Request<()>;
 
 /// An HTTP client that answers once, or fails.
 #[derive(Clone)]
-struct Client(Arc<Mutex<(Option<Sent>, Option<Response<()>>)>>);
+struct Client(Arc<Mutex<Exchange>>);
+
+/// What it got, and what it answers.
+type Exchange = (Option<Sent>, Option<Response<()>>);
 
 impl tower::Service<Sent> for Client {
     type Response = Response<()>;
@@ -67,7 +70,7 @@ fn the_endpoint_is_asked_at_its_own_origin() {
     let pair = |uri: &str, host: &str| (uri.to_owned(), host.to_owned());
     assert_eq!(uri("a:80", |check| check), pair("http://a:80/", "a:80"));
     assert_eq!(uri("a", |check| check.https().path("/up?deep=1").unwrap()), pair("https://a/up?deep=1", "a"));
-    assert_eq!(uri("http://a:8080", |check| check.https()), pair("http://a:8080/", "a:8080"));
+    assert_eq!(uri("http://a:8080", Http::https), pair("http://a:8080/", "a:8080"));
     let hosted = |check: Http| check.host(HeaderValue::from_static("shop.example"));
     assert_eq!(uri("a:80", hosted), pair("http://a:80/", "shop.example"));
 }

@@ -242,5 +242,5 @@ impl Wake for Woken {
 
 /// The times between moments.
 fn gaps(moments: &[Duration]) -> Vec<Duration> {
-    moments.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    moments.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
 }

@@ -27,7 +27,7 @@ fn what_is_down_gets_no_request_by_older_tables_either() {
 #[test]
 fn no_pick_meets_what_is_down() {
     for pick in [Pick::Random, Pick::RoundRobin, Pick::LeastInFlight, Pick::PeakEwma, Pick::Maglev(Maglev::default())] {
-        let spec = |names| shop(names).pick(pick.clone()).slow_start(SlowStart::over(secs(600)));
+        let spec = |names| shop(names).pick(pick).slow_start(SlowStart::over(secs(600)));
         let lab = Lab::new(spec("abc"));
         let mut probe = lab.probe();
         lab.settle(&mut probe);
@@ -42,7 +42,9 @@ fn no_pick_meets_what_is_down() {
 #[test]
 fn where_all_are_down_all_are_used() {
     let lab = Lab::new(shop("abc"));
-    ["a", "b", "c"].iter().for_each(|name| lab.ward.set(name, FAILS));
+    for name in ["a", "b", "c"] {
+        lab.ward.set(name, FAILS);
+    }
     let mut probe = lab.probe();
     lab.run(&mut probe, secs(10));
     assert!(lab.verdicts().values().all(|verdict| *verdict == Checked::Down));

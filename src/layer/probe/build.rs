@@ -9,14 +9,15 @@ use std::time::Duration;
 impl Traffic {
     /// A prober of all endpoints, of the table in force and of each that will be: a future to be spawned, which never ends.
     ///
-    /// An endpoint that passes its first check is up, one that fails [`fall`](Probe::fall) in a row is down and gets no requests,
-    /// and [`rise`](Probe::rise) passes in a row bring it back; where all of a region are down, all are used. Endpoints
-    /// that are there when it begins are used until they are found down. One that comes later waits for its first pass, if
-    /// at least half of those that served its region before are still there. Streaks are kept over publishes, and
-    /// found again by name.
+    /// An endpoint that passes its first check is up, one that fails [`fall`](Probe::fall) in a row is down and gets no
+    /// requests, and [`rise`](Probe::rise) passes in a row bring it back; where all of a region are down, all are used.
+    /// Endpoints that are there when it begins are used until they are found down. One that comes later waits for its
+    /// first pass, if at least half of those that served its region before are still there. Streaks are kept over
+    /// publishes, and found again by name.
     ///
-    /// The prober holds the traffic. To end it, drop it or abort its task: then every endpoint is used as if it had never been checked.
-    /// An endpoint that stands in two clusters is checked for each. Two probers of one endpoint would overrule each other.
+    /// The prober holds the traffic. To end it, drop it or abort its task: then every endpoint is used as if it had
+    /// never been checked. An endpoint that stands in two clusters is checked for each. Two probers of one endpoint
+    /// would overrule each other.
     ///
     /// ```
     /// use contraflow::layer::HttpCheck;
@@ -53,17 +54,17 @@ impl Traffic {
 impl<C: Check> Probe<C> {
     /// From one check of an endpoint to the next: 5 s unless it is said, and at least 1 ms.
     ///
-    /// What requests get to feel, they say themselves, and sooner; a check is for what gets none. Fifty processes that check a
-    /// server every 5 s are ten checks a second there.
+    /// What requests get to feel, they say themselves, and sooner; a check is for what gets none. Fifty processes that
+    /// check a server every 5 s are ten checks a second there.
     pub fn every(mut self, interval: Duration) -> Self {
         self.pace.every = interval;
         self
     }
 
-    /// The same while the next checks decide something, because an endpoint has no verdict yet or the last check contradicts it: a
-    /// fifth of [`every`](Self::every) unless it is said.
+    /// The same while the next checks decide something, because an endpoint has no verdict yet or the last check
+    /// contradicts it: a fifth of [`every`](Self::every) unless it is said.
     ///
-    /// By default what dies is down at most 7 s later, and 3 s more where it does not even answer: 5 s to the check that first
+    /// By default what dies is down some 7 s later, or 8 where it does not even answer: 5 s to the check that first
     /// fails, and two more, 1 s apart.
     pub fn faster_at_edge(mut self, interval: Duration) -> Self {
         self.pace.at_edge = Some(interval);
@@ -104,10 +105,11 @@ impl<C: Check> Probe<C> {
         self
     }
 
-    /// How many checks may be under way at once: 16 unless it is said, at least 1. Those that find no room are due when there is.
+    /// How many checks may be under way at once: 16 unless it is said, at least 1. Those that find no room are due when
+    /// there is.
     ///
-    /// Sixteen dead endpoints that answer nobody are as many seconds of waiting a second: with more of them, the others are asked later than
-    /// they should be.
+    /// One that answers nobody takes a place for the whole timeout: sixteen places and 1 s are sixteen of those a
+    /// second, or eighty every 5 s. With more of them the others are late.
     pub fn at_most(mut self, checks: usize) -> Self {
         self.at_most = checks.max(1);
         self

@@ -18,8 +18,8 @@ use tower_service::Service;
 
 /// Sends `GET` to a path of the endpoint's, by an HTTP client.
 ///
-/// An endpoint is written into the URI as [`Origin`](super::super::Origin) does it, `Host` is its authority, else its address. One whose
-/// address is no host fails, as every request to it would.
+/// An endpoint is written into the URI as [`Origin`](super::super::Origin) does it, `Host` is its authority, else its
+/// address. One whose address is no host fails, as every request to it would.
 ///
 /// | the answer | the report |
 /// |---|---|

@@ -1,8 +1,8 @@
 //! How often an endpoint is asked.
 //!
-//! Three intervals, as HAProxy has them: `inter` for what is as it was, `fastinter` while the next checks decide something, and
-//! `downinter` for what is out. Quick at an edge, slow elsewhere: a verdict then takes a fraction of what as many steady checks would,
-//! for the same number of them in a day.
+//! Three intervals, as `HAProxy` has them: `inter` for what is as it was, `fastinter` while the next checks decide
+//! something, and `downinter` for what is out. Quick at an edge, slow elsewhere: a verdict then takes a fraction of the
+//! time, for the same number of checks in a day.
 //!
 //! Every interval is drawn anew from a span around it, so that probers that were started together, and endpoints that were
 //! announced together, do not meet again and again in one moment.
@@ -75,7 +75,9 @@ mod tests {
 
     fn streak(reports: &[Report]) -> Streak {
         let mut streak = Streak::new(Checked::Never);
-        reports.iter().for_each(|report| _ = streak.observe(*report, Rows::default()));
+        for report in reports {
+            streak.observe(*report, Rows::default());
+        }
         streak
     }
 
