@@ -85,7 +85,7 @@
 //! | [`decide`] | DECISION: a pure function of both |
 //! | `observe` | whom to tell what happens: [`Observer`] |
 //! | [`traffic`] | the handle, which owns the one swap |
-//! | [`layer`] | SHELL: tower services and futures that carry decisions out, and send again what failed |
+//! | [`layer`] | SHELL: tower services and futures that carry decisions out, and send again what failed; the prober |
 //! | `testing` | (feature `testing`) a virtual-time world, strategies for tables and requests |
 //! | [`docs`] | the manual: patterns, limits, defaults and why, limitations, performance, internals |
 #![forbid(unsafe_code)]

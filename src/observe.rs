@@ -7,7 +7,7 @@ use crate::decide::Decision;
 use crate::error::{GiveUp, Rejected};
 use crate::id::{Epoch, Generation, Name};
 use crate::protocol::Outcome;
-use crate::state::{News, RegionPhase, Snapshot, Verdict, What, ratio_of_part};
+use crate::state::{Checked, News, RegionPhase, Snapshot, Verdict, What, ratio_of_part};
 use crate::time::Instant;
 use crate::unit::Ratio;
 use std::time::Duration;
@@ -152,6 +152,19 @@ pub enum Event {
         over: Duration,
         /// Why, if the operator said so.
         reason: Option<String>,
+    },
+    /// Active checks have come to another verdict on an endpoint.
+    Checked {
+        /// Its cluster.
+        cluster: Name,
+        /// Its region.
+        region: Name,
+        /// Which.
+        endpoint: Name,
+        /// The verdict until now.
+        from: Checked,
+        /// The verdict from now on.
+        to: Checked,
     },
     /// The detector of outliers has taken an endpoint out, doubts it, probes it or has let it back.
     Health {

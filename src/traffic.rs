@@ -5,14 +5,16 @@
 //! until nobody has it pinned: dropping a thousand routes is the publisher's work, not the last request's.
 
 mod evacuation;
+mod health;
 mod history;
 mod pin;
 mod practice;
 mod shared;
 mod status;
 
-pub use crate::state::{LimitStatus, PartitionStatus};
+pub use crate::state::{Checked, LimitStatus, PartitionStatus};
 pub use evacuation::{Evacuation, UnknownRegion};
+pub(crate) use health::Watch;
 pub use history::{Cause, Revision};
 pub use pin::{Pinned, Reader};
 pub use practice::{Practice, PracticeError};
@@ -403,6 +405,7 @@ impl Traffic {
         for place in waited_for {
             place.bound().let_in();
         }
+        self.core.shared.watchers().wake();
         self.tell(|| Event::Published { generation: published.generation });
         published
     }
@@ -422,6 +425,12 @@ impl Core {
 }
 
 impl Writer {
+    /// From now on all endpoints are watched, of this table and of those to come.
+    fn watch_all(&mut self, now: Instant) {
+        let (table, generation) = (self.current.table().clone(), self.current.generation());
+        self.registry.watch_all(&table, generation, now);
+    }
+
     fn put(&mut self, core: &Core, table: Table, cause: Cause) -> Published {
         let now = core.shared.clock().now();
         let generation = self.current.generation().next();

@@ -37,6 +37,11 @@
 //! | [`Scope`](crate::table::Scope) of a sticky key | endpoint | The same request meets the same endpoint, so that a decision is a function of the key alone. A canary that should leave balancing alone takes `Scope::Cluster`. |
 //! | [`hash_seed`](crate::TableSpec::hash_seed) | 0 | Two tables agree on every key unless somebody wants them not to. |
 //! | [`PathRules`](crate::table::PathRules) | nothing allowed | A path that two servers read in two ways has walked around many access rules; see [`table`](crate::table). |
+//! | a prober's [`every`](crate::layer::Probe::every) | 5 s | `HAProxy`'s is 2 s, and there checks are the only witness; here requests are the first. Envoy has no default. |
+//! | a prober's [`faster_at_edge`](crate::layer::Probe::faster_at_edge) | a fifth of `every` | `HAProxy`'s `fastinter`, which it leaves off. A verdict after 7 s instead of 15, for two more checks. |
+//! | a prober's [`slower_when_down`](crate::layer::Probe::slower_when_down) | as `every` | As `HAProxy`'s `downinter`: what is back should not wait. |
+//! | a prober's [`fall`](crate::layer::Probe::fall) and [`rise`](crate::layer::Probe::rise) | 3 and 2 | `HAProxy`'s. The first pass of all is enough, as in Envoy: nothing speaks against the endpoint. |
+//! | a prober's [`timeout`](crate::layer::Probe::timeout), [`jitter`](crate::layer::Probe::jitter), [`at_most`](crate::layer::Probe::at_most) | 1 s, 0.1, 16 | A lost packet is sent again within a second; a tenth is enough to drift apart within ten checks; sixteen are no burst. |
 //! | history | 32 tables | An afternoon of careful steps. |
 //!
 //! # How knobs inherit

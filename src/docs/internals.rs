@@ -84,7 +84,7 @@
 //!   wants to wait sets a bit in it under the queue's lock and tries again; who ends sees the bit and takes the lock.
 //!
 //! # Who may rebuild a view
-//! Publish and evacuate rebuild in the caller. Warm-up and the end of an evacuation come by time alone; the first request
+//! Publish and evacuate rebuild in the caller, and so does a prober whose verdict leaves an endpoint out or lets it back. Warm-up and the end of an evacuation come by time alone; the first request
 //! after that moment rebuilds the one view, at most ten times a second for each cluster and snapshot. Nobody waits for it:
 //! who comes meanwhile decides by the view that there is.
 //!

@@ -3,7 +3,7 @@
 //! **Not ours:** TLS, HTTP parsing, compression, authentication, requests a second for each user, rewriting.
 //!
 //! **Not yet:** health, outlier detection and capacity. Until health exists every
-//! endpoint counts as healthy, whatever its outcomes, and a region's declared [`Capacity`](crate::table::Capacity) is kept in
+//! endpoint that active checks do not find down counts as healthy, whatever its outcomes, and a region's declared [`Capacity`](crate::table::Capacity) is kept in
 //! the table but read by no decision; and an endpoint that only fails has no response time, so
 //! [`PeakEwma`](crate::Pick::PeakEwma) finds it free. One that is gone goes on getting its share of first attempts: with one of two
 //! gone, half of the requests need a retry, and the budget has one for ten successes. A refusal says its reason, not which
@@ -29,6 +29,14 @@
 //!   into a region that was evacuated.
 //! - A hedge goes to an endpoint of the region that was not tried. A region of one is never hedged, unless by
 //!   [`other_region`](crate::Hedge::other_region).
+//!
+//! **What active checks cannot do:**
+//! - They leave endpoints out of a region and never a region out of its cluster: where all are down, all are used. A *degraded*
+//!   endpoint is shown, and used as any other.
+//! - An endpoint that comes by a publish gets requests for the moment until the prober's task runs.
+//! - Verdicts are this process's, and end with its prober.
+//! - While as many checks as may be under way wait for endpoints that answer nobody, the others are late.
+//! - A check of an endpoint whose address changed goes on, at the old address, and counts.
 //!
 //! **By design:**
 //! - Deadlines and `hold_at_most` are kept by tokio's timers, to the millisecond. Outside a tokio runtime a future that has to

@@ -77,6 +77,57 @@
 //! brings it back if everybody forgets. It is an order beside the table, so a deploy or a rollback in the middle of the
 //! night does not undo it.
 //!
+//! # Active checks
+//! Requests say more of an endpoint than any check, but not of one that gets none: one that has just come, or that
+//! stands by. A prober asks those, and all others. It is a future that you spawn; it follows every publish, and when it
+//! is dropped all is as if there had never been checks.
+//!
+//! ```
+//! # use contraflow::{TableSpec, Traffic};
+//! use contraflow::layer::HttpCheck;
+//! use http::HeaderName;
+//! use std::time::Duration;
+//! # use bytes::Bytes;
+//! # use http_body_util::Empty;
+//! # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+//! # let _inside = runtime.enter();
+//! # let table = TableSpec::new()
+//! #     .cluster("shop", |c| c.region("us-east", |r| r.endpoint("a", "10.0.0.1:80").endpoint("b", "10.0.0.2:80")))
+//! #     .route("all", |r| r.any().to("shop"))
+//! #     .build()?;
+//! # let traffic = Traffic::new(table);
+//! let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+//! let check = HttpCheck::new(client).path("/healthz")?.degraded_header(HeaderName::from_static("x-degraded"));
+//! let prober = traffic.probe(check).every(Duration::from_secs(2)).timeout(Duration::from_millis(500));
+//! tokio::spawn(prober);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Three failures in a row take an endpoint out, two passes bring it back; in between it is asked five times as often. Where all
+//! endpoints of a region are down, all are used: a check that finds everything dead is more likely wrong. So let it ask for what
+//! the endpoint itself can do. A page that asks the database for every server says of all of them at once that the database is down.
+//!
+//! For other protocols a closure is a check:
+//!
+//! ```
+//! # use contraflow::Traffic;
+//! use contraflow::layer::Report;
+//! use contraflow::table::Endpoint;
+//! # async fn ping(_: String) -> Result<(), std::io::Error> { Ok(()) }
+//!
+//! # let traffic = Traffic::single("cache", |route| route)?;
+//! let prober = traffic.probe_cluster("cache", |endpoint: &Endpoint| {
+//!     let address = endpoint.address().to_owned();
+//!     async move { if ping(address).await.is_ok() { Report::Passed } else { Report::Failed } }
+//! });
+//! # drop(prober);
+//! # Ok::<(), contraflow::TableError>(())
+//! ```
+//!
+//! [`status`](crate::Traffic::status) shows each verdict, and an [`Observer`](crate::Observer) hears of each that changes.
+//!
 //! # Requests that failed
 //! Where the backend can take a request twice, say so, and how often. What the protocol knows to be idempotent is sent again, at
 //! an endpoint that was not tried; a POST is not.

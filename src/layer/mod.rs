@@ -148,6 +148,7 @@ mod held;
 mod leaf;
 mod limit;
 mod pass;
+mod probe;
 mod queued;
 mod retry;
 mod route;
@@ -161,6 +162,7 @@ pub use leaf::{
     PassthroughLeaf, PeekTrailers, PeekTrailersFuture, PeekTrailersLayer, PeekedBody, PerEndpoint, Target,
 };
 pub use limit::{LimitFuture, LimitLayer, LimitService};
+pub use probe::{Check, HttpCheck, HttpChecking, NotAPath, Probe, Report};
 pub use retry::{Attempts, Layered, LayeredFuture, RetryFuture, RetryLayer, RetryService, Straight};
 pub use route::{RouteFuture, RouteLayer, RouteService, Routed};
 pub use stack::{

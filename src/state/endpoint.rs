@@ -1,8 +1,9 @@
 //! What traffic taught us about one endpoint.
 
 use super::bound::{Admission, Asker, Hold, Refused};
+use super::checks::Checked;
 use super::ewma::PeakEwma;
-use super::health::{Checked, Health, Phase};
+use super::health::{Health, Phase};
 use super::patience::Patience;
 use super::permits::Permits;
 use super::region::RegionState;
@@ -238,7 +239,8 @@ impl EndpointState {
         let is_out = matches!(health.phase().0, Phase::Ejected | Phase::HalfOpen);
         match health.checked() {
             _ if is_out => Fitness::Out,
-            Checked::Down | Checked::Unknown => Fitness::Out,
+            Checked::Down => Fitness::Out,
+            Checked::Unknown => Fitness::Unchecked,
             Checked::Degraded => Fitness::Degraded,
             Checked::Never | Checked::Up => Fitness::Well,
         }
@@ -328,5 +330,15 @@ impl EndpointState {
 
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// What active checks have come to.
+    pub(crate) fn checked(&self) -> Checked {
+        self.health().map_or(Checked::Never, |health| health.checked())
+    }
+
+    /// Active checks have come to this; whether it is something new. The views must be built again after it.
+    pub(crate) fn set_checked(&self, checked: Checked) -> bool {
+        self.watched().set_checked(checked)
     }
 }

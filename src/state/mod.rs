@@ -10,6 +10,7 @@ mod alias;
 pub(crate) mod backoff;
 mod bound;
 mod budget;
+mod checks;
 mod cluster;
 mod codel;
 mod demand;
@@ -47,6 +48,7 @@ mod watch;
 pub use bound::{LimitStatus, PartitionStatus};
 #[allow(unreachable_pub, unused_imports, reason = "the layers come next")]
 pub use budget::BudgetStatus;
+pub use checks::{Checked, Report};
 pub use health::{Verdict, What as Change, Why};
 pub use life::RegionPhase;
 pub use permit::Permit;
@@ -57,6 +59,7 @@ pub(crate) use alias::Drawn;
 pub(crate) use bound::{Admission, Asker, Hold, Refused};
 #[allow(unused_imports, reason = "the layers come next")]
 pub(crate) use budget::{Budget, Charge, Deposit, Extra, Paid, Tokens};
+pub(crate) use checks::{Rows, Streak};
 pub(crate) use cluster::ClusterHandle;
 pub(crate) use endpoint::{EndpointState, NotAdmitted, Sent};
 pub(crate) use gate::HOLD;

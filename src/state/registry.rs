@@ -180,9 +180,26 @@ impl Registry {
         self.board.clone()
     }
 
-    /// From the next table on all endpoints are watched: somebody checks them.
-    pub(crate) fn watch_all(&mut self) {
-        self.is_checked = true;
+    /// All endpoints are watched from now on, those of the table in force too: somebody checks them.
+    pub(crate) fn watch_all(&mut self, table: &Table, generation: Generation, now: Instant) {
+        if std::mem::replace(&mut self.is_checked, true) {
+            return;
+        }
+        for cluster in table.clusters() {
+            let Some(slot) = self.clusters.get(cluster.name()) else { continue };
+            for region in cluster.regions() {
+                let Some(known) = slot.regions.get(region.name()) else { continue };
+                let endpoints: Vec<_> = known.endpoints.iter().map(|slot| slot.state.clone()).collect();
+                let reports = Reports {
+                    common: slot.common.clone(),
+                    board: self.board.clone(),
+                    epochs: self.epochs.clone(),
+                    entropy: self.entropy.clone(),
+                };
+                // Nothing is known yet, so nobody may begin for it who could not before.
+                _ = watch(cluster, region, &known.state, &endpoints, reports, generation, now);
+            }
+        }
     }
 
     /// Where the process runs.
@@ -312,7 +329,7 @@ impl ClusterSlot {
                 epochs: adoption.epochs.clone(),
                 entropy: adoption.entropy.clone(),
             };
-            if watch(cluster, region, &slot.state, &endpoints, reports, adoption) {
+            if watch(cluster, region, &slot.state, &endpoints, reports, adoption.generation, adoption.now) {
                 adoption.waited_for.push(BoundRef::Region(slot.state.clone()));
             }
         }
@@ -327,7 +344,8 @@ fn watch(
     state: &RegionState,
     endpoints: &[Arc<EndpointState>],
     reports: Reports,
-    adoption: &Adoption<'_>,
+    generation: Generation,
+    now: Instant,
 ) -> bool {
     let member = |(endpoint, state): (&Endpoint, &Arc<EndpointState>)| Member {
         name: endpoint.name().clone(),
@@ -338,9 +356,9 @@ fn watch(
         outlier: cluster.outlier(),
         failover: cluster.failover(),
         members: region.endpoints().iter().zip(endpoints).map(member).collect(),
-        generation: adoption.generation,
+        generation,
     };
     let make = || Watch::new(cluster.name().clone(), region.name().clone(), reports);
-    let live = state.watch_or(make).put(watching, adoption.now);
+    let live = state.watch_or(make).put(watching, now);
     state.set_live(live)
 }

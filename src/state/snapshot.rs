@@ -86,6 +86,13 @@ impl Snapshot {
         &self.clusters[cluster as usize].regions[region as usize].endpoints[endpoint as usize]
     }
 
+    /// Has every region that is watched looked after: somebody knows something new.
+    pub(crate) fn look(&self, now: Instant) {
+        for region in self.clusters.iter().flat_map(|cluster| &cluster.regions) {
+            region.state.look(true, now);
+        }
+    }
+
     /// Rebuilds every view: something that all may depend on has changed.
     pub(crate) fn rebuild_views(&self, now: Instant) {
         for (cluster, handle) in self.table.clusters().zip(&self.clusters) {

@@ -65,6 +65,8 @@ pub(crate) enum Fitness {
     Well,
     /// It says itself that it is not quite well.
     Degraded,
-    /// Ejected, or down by its checks, or not checked yet while others are.
+    /// Ejected, or down by its checks.
     Out,
+    /// Not checked yet: out as long as there are others.
+    Unchecked,
 }

@@ -194,27 +194,30 @@ impl Building<'_> {
         }
         let Some(panic_below) = self.panic_below else { return };
         steps.resize(fitness.len(), STEPS as u8);
-        let mut sums = [0_u64; 3];
+        let mut sums = [0_u64; 4];
         for ((fitness, endpoint), step) in fitness.iter().zip(self.region.endpoints()).zip(&*steps) {
             sums[*fitness as usize] += u64::from(endpoint.weight()) * u64::from(*step);
         }
-        let [well, degraded, _] = sums;
+        let [well, degraded, _, unchecked] = sums;
         let factors = match (well, degraded) {
             // Nothing of it is usable: whoever is sent here all the same finds all alike.
-            (0, 0) => return,
-            (0, _) => [0, STEPS, 0],
-            (_, 0) => [STEPS, 0, 0],
+            (0, 0) if unchecked == 0 => return,
+            // Of those of whom nothing is known there may be one that works.
+            (0, 0) => [0, 0, 0, STEPS],
+            (0, _) => [0, STEPS, 0, 0],
+            (_, 0) => [STEPS, 0, 0, 0],
             (well, degraded) => {
                 // The degraded carry their part of the region's portion, and the well theirs.
                 let (ill, fit) = (self.portion.degraded, self.portion.healthy);
                 let wanted = u128::from(ill) * u128::from(well);
                 let had = u128::from(fit) * u128::from(degraded);
                 let of = |part: u128, whole: u128| (u128::from(STEPS) * part / whole.max(1)) as u64;
-                if wanted <= had { [STEPS, of(wanted, had), 0] } else { [of(had, wanted), STEPS, 0] }
+                if wanted <= had { [STEPS, of(wanted, had), 0, 0] } else { [of(had, wanted), STEPS, 0, 0] }
             }
         };
         let usable = self.intake.healthy + if factors[1] > 0 { self.intake.degraded } else { 0 };
-        let factors = [factors[0], factors[1], panic_step(self.portion.needed, usable, panic_below, STEPS)];
+        let out = panic_step(self.portion.needed, usable, panic_below, STEPS);
+        let factors = [factors[0], factors[1], out, factors[3]];
         for (fitness, step) in fitness.iter().zip(steps) {
             let factor = factors[*fitness as usize];
             let least = u64::from(factor > 0);

@@ -1,5 +1,6 @@
 //! What requests need of the handle besides the table: the clock, and whether anybody observes.
 
+use super::health::Watchers;
 use crate::observe::{Event, Observer};
 use crate::state::Board;
 use crate::sync::{Arc, ArcCell, AtomicU64, Mutex, Ordering, Padded};
@@ -17,6 +18,7 @@ pub(crate) struct Shared {
     changing: Mutex<()>,
     /// What health has done, and nobody was told yet.
     board: Arc<Board>,
+    watchers: Watchers,
 }
 
 impl fmt::Debug for Shared {
@@ -28,12 +30,17 @@ impl fmt::Debug for Shared {
 impl Shared {
     pub(super) fn new(clock: Clock, board: Arc<Board>) -> Self {
         let (observed, observers) = (Padded(AtomicU64::new(0)), ArcCell::new(Arc::new(Vec::new())));
-        Shared { clock, observed, observers, changing: Mutex::new(()), board }
+        Shared { clock, observed, observers, changing: Mutex::new(()), board, watchers: Watchers::default() }
     }
 
     #[inline]
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Who follows publishes.
+    pub(super) fn watchers(&self) -> &Watchers {
+        &self.watchers
     }
 
     /// Whether anybody observes.

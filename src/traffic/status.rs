@@ -2,7 +2,7 @@
 
 use super::Swept;
 use crate::id::{Epoch, Generation, Name};
-use crate::state::{BudgetStatus, EndpointHealth, LimitStatus, RegionPhase, STEPS, Snapshot, ratio_of_part};
+use crate::state::{BudgetStatus, Checked, EndpointHealth, LimitStatus, RegionPhase, STEPS, Snapshot, ratio_of_part};
 use crate::table::{Capacity, RetryBudget};
 use crate::time::Instant;
 use crate::unit::{Ratio, Share};
@@ -93,6 +93,8 @@ pub struct EndpointStatus {
     pub weight: u32,
     /// The part of its weight that it may use: less than all while it warms up, none while it is out.
     pub warm: Share,
+    /// What active checks have come to.
+    pub checked: Checked,
     /// How its answers and its checks have it stand.
     pub health: EndpointHealth,
     /// Which endpoint of this name it is: one that was removed and added again has a higher number.
@@ -123,6 +125,7 @@ impl Status {
                             name: endpoint.name().clone(),
                             address: endpoint.address().into(),
                             weight: endpoint.weight(),
+                            checked: state.checked(),
                             health: state.stands(),
                             warm: Share::of(usable.step(place), STEPS),
                             incarnation: state.incarnation(),

@@ -15,11 +15,12 @@
 //!
 //! **Cold start.** No data is not bad health: without volume nobody is judged but by failures in a row.
 
-use super::endpoint::{Checked, Health, Phase};
+use super::endpoint::{Health, Phase};
 use super::rules::{self, Tally};
 use super::verdict::{Verdict, What, Why};
 use crate::entropy::{GAMMA, mix64};
 use crate::id::Name;
+use crate::state::checks::Checked;
 use crate::sync::Arc;
 use crate::table::{Outlier, Rules};
 use crate::time::Instant;
@@ -175,6 +176,7 @@ impl Detector {
             None => self.next_sweep = Instant::NEVER,
             Some(policy) => self.next_sweep = self.next_sweep.min(now.after(interval(policy))),
         }
+        self.hold_cap(now);
     }
 
     /// All transitions that are due: by what requests said, by time, and, when a sweep is, by the rules.

@@ -12,6 +12,7 @@
 
 use super::window::Window;
 use crate::protocol::Outcome;
+use crate::state::checks::Checked;
 use crate::sync::{AtomicU64, Ordering};
 use crate::table::Outlier;
 use crate::time::Instant;
@@ -49,21 +50,6 @@ pub(crate) enum Phase {
     Doubted = 3,
     /// The same, and its time is over: probes may reach it, and a failure counts again.
     DoubtedHalfOpen = 4,
-}
-
-/// What active checks say of an endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u64)]
-pub(crate) enum Checked {
-    /// There is no checker: as good as up.
-    #[default]
-    Never = 0,
-    /// There is one, and it has not said anything yet: outside the denominator.
-    Unknown = 1,
-    Up = 2,
-    /// Lives, and asks for less.
-    Degraded = 3,
-    Down = 4,
 }
 
 /// What requests said of an endpoint that is not in, since it went there.
@@ -201,18 +187,12 @@ impl Health {
     /// What active checks say from now on; whether that is news.
     pub(crate) fn set_checked(&self, checked: Checked) -> bool {
         // AcqRel: who reads it sees what the checker saw.
-        self.checked.swap(checked as u64, Ordering::AcqRel) != checked as u64
+        self.checked.swap(checked.as_word(), Ordering::AcqRel) != checked.as_word()
     }
 
     /// What active checks say.
     pub(crate) fn checked(&self) -> Checked {
-        match self.checked.load(Ordering::Acquire) {
-            1 => Checked::Unknown,
-            2 => Checked::Up,
-            3 => Checked::Degraded,
-            4 => Checked::Down,
-            _ => Checked::Never,
-        }
+        Checked::from_word(self.checked.load(Ordering::Acquire))
     }
 
     /// Where it stands, and since when.

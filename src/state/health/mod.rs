@@ -16,5 +16,5 @@ mod verdict;
 mod window;
 
 pub(crate) use detector::{Detector, Live, Member};
-pub(crate) use endpoint::{Checked, Health, Phase};
+pub(crate) use endpoint::{Health, Phase};
 pub use verdict::{Verdict, What, Why};

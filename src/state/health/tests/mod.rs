@@ -7,6 +7,7 @@ mod vectors;
 use super::*;
 use crate::id::Name;
 use crate::protocol::Outcome;
+use crate::state::checks::Checked;
 use crate::sync::Arc;
 use crate::table::{FailureRatio, Latency, Outlier, SuccessRate};
 use crate::time::Instant;

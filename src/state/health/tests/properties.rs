@@ -1,6 +1,7 @@
 //! What holds whatever requests, probes, sweeps and tables do, and in whatever order.
 
 use super::*;
+use crate::state::checks::Checked;
 use crate::state::health::rules;
 use crate::table::Rules;
 use proptest::prelude::*;
