@@ -325,7 +325,7 @@ impl Traffic {
         let (published, waited_for) = {
             let mut writer = self.core.writer.lock();
             if let Some(home) = home {
-                let has_order = |cluster: &Cluster| cluster.homes.iter().any(|(name, _)| **name == *home);
+                let has_order = |cluster: &Cluster| cluster.homes.iter().any(|known| *known.name == *home);
                 let table = writer.current.table();
                 let regions = || table.clusters().flat_map(Cluster::regions).map(|region| region.name().as_str());
                 if !regions().any(|name| name == home) && !table.clusters().any(has_order) {

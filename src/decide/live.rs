@@ -1,5 +1,6 @@
 //! Deciding with a snapshot: the same pure steps, fed with live counters or with recorded ones.
 
+use super::counters::{Live, Tickets};
 use super::decision::{ClusterReason, Decision};
 use super::endpoint::{Choosing, ChosenEndpoint};
 use super::explain::Explanation;
@@ -12,7 +13,7 @@ use super::tried::Following;
 use crate::entropy::Draws;
 use crate::error::{Reason, Rejected};
 use crate::protocol::{Facts, Priority};
-use crate::state::{Asker, ClusterHandle, EndpointState, HOLD, LatestVeto, NotAdmitted, Permit, Snapshot, View};
+use crate::state::{Asker, HOLD, NotAdmitted, Permit, Snapshot, View};
 use crate::table::{Endpoint, Route, Scope, Table, Target, Weighed};
 use crate::time::Instant;
 use crate::unit::Share;
@@ -85,7 +86,7 @@ impl Digest {
 
     /// Why it goes nowhere.
     fn nowhere(&self) -> Reason {
-        if self.residency != ANYWHERE { Reason::Residency } else { Reason::NoEndpoint }
+        if self.residency == ANYWHERE { Reason::NoEndpoint } else { Reason::Residency }
     }
 
     /// The hash of the request's key, if the route is sticky and the request has one.
@@ -462,70 +463,5 @@ impl Snapshot {
             }
             chosen => chosen,
         }
-    }
-}
-
-/// Whether a round robin's ticket is taken or only looked at.
-#[derive(Clone, Copy)]
-enum Tickets {
-    Take,
-    /// The same, and the request will be sent: it may be a probe.
-    Send,
-    Look,
-}
-
-/// The live counters of a cluster.
-struct Live<'a> {
-    handle: &'a ClusterHandle,
-    latest_veto: &'a LatestVeto,
-    /// How many probes at once may reach an endpoint; zero for who takes none.
-    probes: u32,
-    avoided: u8,
-    now: Instant,
-    tickets: Tickets,
-}
-
-impl Live<'_> {
-    #[inline]
-    fn endpoint(&self, region: u32, endpoint: u32) -> &EndpointState {
-        &self.handle.regions[region as usize].endpoints[endpoint as usize]
-    }
-}
-
-impl Loads for Live<'_> {
-    #[inline]
-    fn ticket(&self, region: u32) -> u64 {
-        let state = &self.handle.regions[region as usize].state;
-        match self.tickets {
-            Tickets::Take | Tickets::Send => state.take_ticket(),
-            Tickets::Look => state.next_ticket(),
-        }
-    }
-
-    #[inline]
-    fn in_flight(&self, region: u32, endpoint: u32) -> u64 {
-        u64::from(self.endpoint(region, endpoint).in_flight())
-    }
-
-    #[inline]
-    fn exceeds(&self, region: u32, endpoint: u32, bound: impl FnOnce(u64) -> u64) -> bool {
-        let in_region = self.handle.regions[region as usize].state.in_flight();
-        self.in_flight(region, endpoint) + 1 > bound(u64::from(in_region))
-    }
-
-    #[inline]
-    fn cost(&self, region: u32, endpoint: u32) -> u64 {
-        self.endpoint(region, endpoint).cost(self.now)
-    }
-
-    fn takes_probe(&self, _: u32, region: u32, endpoint: u32) -> bool {
-        self.probes > 0 && self.endpoint(region, endpoint).try_probe(self.probes)
-    }
-
-    #[inline]
-    fn is_vetoed(&self, region: u32) -> bool {
-        u32::from(self.avoided) == region + 1
-            || !self.latest_veto.is_over(self.now)
-                && self.handle.regions[region as usize].state.veto().forbids(self.now)
     }
 }

@@ -13,6 +13,7 @@
 //! segments, the route's targets, the cluster's regions and a constant for the endpoint (rendezvous over endpoints aside,
 //! which a sticky route asks for); how many endpoints are unusable changes nothing.
 
+mod counters;
 mod decision;
 mod endpoint;
 mod explain;

@@ -8,6 +8,7 @@
 
 mod among;
 mod choosing;
+mod judged;
 mod limits;
 mod marks;
 mod stem;
@@ -23,7 +24,7 @@ use crate::error::{Reason, Rejected};
 use crate::protocol::{Describe, Outcome, Priority, Verdict};
 use crate::state::{Admission, EndpointState, RegionHandle, Sent};
 use crate::sync::Arc;
-use crate::table::{Class, Cluster, Idempotency, Policy, Region, Signal};
+use crate::table::{Class, Cluster, Idempotency, Policy, Region};
 use crate::time::{Clock, Instant, Sleep};
 use crate::traffic::{Pinned, Reader};
 use among::Aside;
@@ -32,7 +33,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
-use std::thread;
 use std::time::Duration;
 
 /// See the module's words.
@@ -221,38 +221,6 @@ impl Pass {
         self.step = Step::Routed;
         // Nobody may observe when the next is chosen, and then somebody again.
         self.record = None;
-    }
-
-    /// Counts a failure against the endpoint: its service said that it cannot take requests any more.
-    pub(crate) fn blame(&mut self) {
-        let now = self.pin.now();
-        self.judge(Outcome::Failure, now.since(self.began), now);
-    }
-
-    /// Judges it where it stands, and has the views follow if that changes anything.
-    #[inline]
-    fn judge(&mut self, outcome: Outcome, took: Duration, now: Instant) {
-        let sent = self.sent(took);
-        if self.state().judge(outcome, sent, now) {
-            self.pin.rebuild_due_view(self.digest.cluster, now);
-        }
-    }
-
-    /// How it was sent, with the place of a probe that its judgement gives back.
-    #[inline]
-    fn sent(&mut self, took: Duration) -> Sent {
-        let is_probe = self.marks.has(Marks::IS_PROBE);
-        self.marks.set(Marks::IS_PROBE, false);
-        Sent { began: self.began, took, is_probe }
-    }
-
-    /// It is no probe there after all.
-    #[inline]
-    fn release_probe(&mut self, region: u32, endpoint: u32) {
-        if self.marks.has(Marks::IS_PROBE) {
-            self.marks.set(Marks::IS_PROBE, false);
-            self.pin.endpoint_state(self.digest.cluster, region, endpoint).release_probe();
-        }
     }
 
     /// Region and endpoint, by place.
@@ -456,29 +424,6 @@ impl Pass {
     #[inline]
     fn state(&self) -> &Arc<EndpointState> {
         self.pin.endpoint_state(self.digest.cluster, self.region, self.endpoint)
-    }
-
-    /// Dropped before the head came. A service whose future nobody polled has done nothing, however long that was.
-    #[cold]
-    fn abandon(&mut self) {
-        let now = self.pin.now();
-        let mut outcome = Outcome::Ignore;
-        if self.step == Step::Awaited {
-            // A deadline that had passed before the endpoint's time began was missed by the caller.
-            let by_deadline = self.began < self.deadline && now >= self.deadline;
-            let waited = now.since(self.began);
-            let sent = self.sent(waited);
-            outcome = self.state().abandon(sent, by_deadline, now);
-            self.pin.rebuild_due_views(now);
-            let is_superseded = self.is_superseded_after(waited);
-            // What lost to a hedge was slow, not refused. And while a panic unwinds, another out of an algorithm would abort the
-            // process.
-            if outcome == Outcome::Failure && !is_superseded && !self.is_blamed_alone() && !thread::panicking() {
-                self.sample(Signal::Dropped, waited, now);
-            }
-        }
-        self.end();
-        self.tell_outcome(outcome, now);
     }
 }
 

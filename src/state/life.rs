@@ -38,9 +38,11 @@ pub(crate) enum Phase {
         since: Instant,
         from: u64,
     },
-    /// Well again, and not yet believed.
+    /// Well again, and not yet believed: the drain that had begun goes on.
     Holding {
         since: Instant,
+        failing: Instant,
+        from: u64,
     },
     Returning {
         since: Instant,
@@ -121,10 +123,14 @@ impl Life {
                     self.forget(now, knobs);
                     self.fail(WHOLE, now);
                 }
-                Phase::Failing { .. } if health >= recover_above => self.phase = Phase::Holding { since: now },
+                Phase::Failing { since, from } if health >= recover_above => {
+                    self.phase = Phase::Holding { since: now, failing: since, from };
+                }
                 // The end of a hold, even one that nobody saw, needs health at that end: a dip now is all that is known.
-                Phase::Holding { .. } if health < recover_above => self.phase = Phase::Failing { since: now, from: 0 },
-                Phase::Holding { since } if since.after(self.hold(knobs)) <= now => {
+                Phase::Holding { failing, from, .. } if health < recover_above => {
+                    self.phase = Phase::Failing { since: failing, from };
+                }
+                Phase::Holding { since, .. } if since.after(self.hold(knobs)) <= now => {
                     self.phase = Phase::Returning { since: since.after(self.hold(knobs)) };
                 }
                 Phase::Returning { since } if since.after(knobs.ramp) <= now => {
@@ -159,8 +165,9 @@ impl Life {
     pub(crate) fn ceiling(&self, now: Instant, knobs: &Failover) -> u64 {
         match self.phase {
             Phase::Up => WHOLE,
-            Phase::Failing { since, from } => from - proportional(from, steps(since, knobs.drain, now), STEPS),
-            Phase::Holding { .. } => 0,
+            Phase::Failing { since, from } | Phase::Holding { failing: since, from, .. } => {
+                from - proportional(from, steps(since, knobs.drain, now), STEPS)
+            }
             Phase::Returning { since } => proportional(WHOLE, steps(since, knobs.ramp, now), STEPS),
         }
     }
@@ -169,7 +176,7 @@ impl Life {
     pub(crate) fn next_transition(&self, now: Instant, knobs: &Failover) -> Instant {
         match self.phase {
             Phase::Up | Phase::Failing { .. } => Instant::NEVER,
-            Phase::Holding { since } => since.after(self.hold(knobs)).max(now),
+            Phase::Holding { since, .. } => since.after(self.hold(knobs)).max(now),
             Phase::Returning { since } => since.after(knobs.ramp).max(now),
         }
     }
@@ -179,7 +186,10 @@ impl Life {
         match self.phase {
             Phase::Failing { since, from } if from > 0 => next_step(since, knobs.drain, now),
             Phase::Up | Phase::Failing { .. } => Instant::NEVER,
-            Phase::Holding { since } => since.after(self.hold(knobs)),
+            Phase::Holding { since, failing, from } => {
+                let drain = if from > 0 { next_step(failing, knobs.drain, now) } else { Instant::NEVER };
+                since.after(self.hold(knobs)).min(drain)
+            }
             Phase::Returning { since } => next_step(since, knobs.ramp, now).min(since.after(knobs.ramp)),
         }
     }

@@ -119,6 +119,11 @@ impl RegionState {
         self.care.get().map_or(Ok(()), |care| care.rate.take(priority, now))
     }
 
+    /// How many requests a second it takes now, if that is declared.
+    pub(crate) fn rate(&self) -> Option<u64> {
+        self.care.get()?.rate.per_second()
+    }
+
     /// Gives one back that was not used.
     #[inline]
     pub(crate) fn give_back_rate(&self) {

@@ -9,10 +9,10 @@
 //! [waterfall](super::shares), endpoints their weights inside the region.
 
 use super::alias::Alias;
-use super::envoy;
+use super::envoy::{EnvoyKnobs, Level, Locality, share_like_envoy};
 use super::handle::RegionHandle;
-use super::parts::{part_of_ratio, proportional};
-use super::shares::{Intake, Portion, Shares, panic_step, share};
+use super::parts::{WHOLE, part_of_ratio, proportional};
+use super::shares::{Intake, Part, Shares, panic_step, share};
 use super::standing::{Fitness, Standing};
 use crate::id::Epoch;
 use crate::table::{Capacity, Cluster, Failover, Region, SharesBy, SlowStart, Weighted};
@@ -84,20 +84,19 @@ impl View {
             })
             .collect();
         let overprovisioning = u64::from(failover.overprovisioning);
-        let (shares, panics) = match failover.shares {
-            SharesBy::Waterfall => (share(&intakes, overprovisioning), 0),
-            SharesBy::Envoy => envoy::share(&intakes, overprovisioning, failover.panic_below),
+        let shares = match failover.shares {
+            SharesBy::Waterfall => share(&intakes, overprovisioning),
+            SharesBy::Envoy => like_envoy(cluster, &intakes, &failover),
         };
-        let Shares { portions, shed, whole } = shares;
+        let Shares { parts, shed, whole, needed } = shares;
         // Where nobody may be used nothing is shed either: that is another refusal.
         let shed = if shed == whole { 0 } else { shed };
-        let used = (0..).zip(&portions).filter(|(_, portion)| portion.total() > 0);
-        let shares = Weighted::new(used.map(|(place, portion)| (place, portion.total())));
-        let regions = (cluster.regions().iter().zip(handles).zip(intakes).zip(&portions).zip(0_u32..))
-            .map(|((((region, handle), intake), portion), place)| {
-                let below =
-                    if panics >> place & 1 == 1 { None } else { Some(part_of_ratio(failover.panic_below.get())) };
-                let building = Building { region, handle, intake, portion, panic_below: below, now };
+        let used = (0..).zip(&parts).filter(|(_, part)| part.total() > 0);
+        let shares = Weighted::new(used.map(|(place, part)| (place, part.total())));
+        let regions = (cluster.regions().iter().zip(handles).zip(intakes).zip(parts.iter().zip(&needed)))
+            .map(|(((region, handle), intake), (&part, &needed))| {
+                let panic_below = part_of_ratio(failover.panic_below.get());
+                let building = Building { region, handle, intake, part, needed, panic_below, now };
                 let (view, changes) = building.build(cluster.slow_start());
                 next_change = next_change.min(changes);
                 view
@@ -118,9 +117,27 @@ impl View {
         }
         let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
         let shares = share(&intakes, self.overprovisioning);
-        let used = (0..).zip(shares.portions).filter(|(_, portion)| portion.total() > 0);
-        Weighted::new(used.map(|(place, portion)| (place, portion.total())))
+        let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
+        Weighted::new(used.map(|(place, part)| (place, part.total())))
     }
+}
+
+/// Shares by Envoy's arithmetic. Hosts are counted by weight.
+fn like_envoy(cluster: &Cluster, intakes: &[Intake], failover: &Failover) -> Shares {
+    let locality = |(region, intake): (&Region, &Intake)| {
+        let hosts: u64 = region.endpoints().iter().map(|endpoint| u64::from(endpoint.weight())).sum();
+        // To the nearest: the parts are rounded down.
+        let count =
+            |part: u64| ((u128::from(hosts) * u128::from(part) + u128::from(WHOLE / 2)) / u128::from(WHOLE)) as u64;
+        let (healthy, degraded) = (count(intake.healthy), count(intake.degraded));
+        Locality { rank: intake.rank, weight: intake.weight, hosts: Level { hosts, healthy, degraded, excluded: 0 } }
+    };
+    let localities: Vec<_> = cluster.regions().iter().zip(intakes).map(locality).collect();
+    let panic_threshold = (failover.panic_below.get() * 100.0) as u64;
+    share_like_envoy(
+        &localities,
+        &EnvoyKnobs { overprovisioning: u64::from(failover.overprovisioning), panic_threshold },
+    )
 }
 
 /// What a region may be given, and when that changes by itself.
@@ -138,9 +155,8 @@ fn intake(region: &Region, handle: &RegionHandle, rank: u32, failover: &Failover
         weight: if is_there { u64::from(region.weight()) } else { 0 },
         healthy,
         degraded,
-        ceiling: ceiling.min(proportional(super::parts::WHOLE, dial, STEPS)),
+        ceiling: ceiling.min(proportional(WHOLE, dial, STEPS)),
         capacity,
-        hosts: region.endpoints().iter().map(|endpoint| u64::from(endpoint.weight())).sum(),
         trickle: part_of_ratio(failover.trickle.get()),
     };
     // A ramp of time alone need not be followed more often than this; its end, and that of an evacuation, is.
@@ -153,9 +169,10 @@ struct Building<'a> {
     region: &'a Region,
     handle: &'a RegionHandle,
     intake: Intake,
-    portion: &'a Portion,
-    /// None where all of its endpoints are used, well or not.
-    panic_below: Option<u64>,
+    part: Part,
+    /// The part of its endpoints that this would fill.
+    needed: u64,
+    panic_below: u64,
     now: Instant,
 }
 
@@ -181,7 +198,7 @@ impl Building<'_> {
             (place, u64::from(endpoint.weight()) * step)
         }));
         let (rank, weight) = (intake.rank, intake.weight as u32);
-        let well = Intake { hosts: intake.hosts, trickle: intake.trickle, ..Intake::well(rank, intake.weight) };
+        let well = Intake { trickle: intake.trickle, ..Intake::well(rank, intake.weight) };
         let bounded = (intake != well).then(|| Box::new(intake));
         (RegionView { rank, weight, bounded, endpoints, steps: steps.into() }, next_change)
     }
@@ -192,7 +209,6 @@ impl Building<'_> {
         if fitness.iter().all(|fitness| *fitness == Fitness::Well) {
             return;
         }
-        let Some(panic_below) = self.panic_below else { return };
         steps.resize(fitness.len(), STEPS as u8);
         let mut sums = [0_u64; 4];
         for ((fitness, endpoint), step) in fitness.iter().zip(self.region.endpoints()).zip(&*steps) {
@@ -208,7 +224,7 @@ impl Building<'_> {
             (_, 0) => [STEPS, 0, 0, 0],
             (well, degraded) => {
                 // The degraded carry their part of the region's portion, and the well theirs.
-                let (ill, fit) = (self.portion.degraded, self.portion.healthy);
+                let (ill, fit) = (self.part.degraded, self.part.healthy);
                 let wanted = u128::from(ill) * u128::from(well);
                 let had = u128::from(fit) * u128::from(degraded);
                 let of = |part: u128, whole: u128| (u128::from(STEPS) * part / whole.max(1)) as u64;
@@ -216,7 +232,7 @@ impl Building<'_> {
             }
         };
         let usable = self.intake.healthy + if factors[1] > 0 { self.intake.degraded } else { 0 };
-        let out = panic_step(self.portion.needed, usable, panic_below, STEPS);
+        let out = panic_step(self.needed, usable, self.panic_below);
         let factors = [factors[0], factors[1], out, factors[3]];
         for (fitness, step) in fitness.iter().zip(steps) {
             let factor = factors[*fitness as usize];

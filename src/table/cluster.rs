@@ -28,9 +28,16 @@ pub struct Cluster {
     pub(crate) outlier: Option<Outlier>,
     pub(crate) home_first: bool,
     /// By where the process runs, the rank of each region, by place.
-    pub(crate) homes: Box<[(Box<str>, Box<[u32]>)]>,
+    pub(crate) homes: Box<[Home]>,
     /// By place of the residency rule, the regions that its requests may go to: a bit each.
     pub(crate) residency: Box<[u64]>,
+}
+
+/// Where a process may run, and the rank of each region from there, by place.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) name: Box<str>,
+    pub(crate) ranks: Box<[u32]>,
 }
 
 /// A part of a cluster that fails and is evacuated as one.
@@ -122,8 +129,8 @@ impl Cluster {
         if self.home_first && region.name == *home {
             return 0;
         }
-        let known = self.homes.iter().find(|(name, _)| **name == *home);
-        known.map_or(region.rank, |(_, ranks)| ranks[place as usize]).saturating_add(u32::from(self.home_first))
+        let known = self.homes.iter().find(|known| *known.name == *home);
+        known.map_or(region.rank, |known| known.ranks[place as usize]).saturating_add(u32::from(self.home_first))
     }
 
     /// How new endpoints warm up.

@@ -126,11 +126,6 @@ impl Table {
         if self.0.residency.is_empty() { None } else { self.0.residency.place(facts) }
     }
 
-    /// The regions of a rule, by name.
-    pub(crate) fn residents(&self, rule: u16) -> &[String] {
-        &self.0.spec.residency[usize::from(rule)].regions
-    }
-
     /// Whether it believes anything of any request.
     #[inline]
     pub(crate) fn trusts_anybody(&self) -> bool {

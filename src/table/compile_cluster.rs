@@ -1,7 +1,7 @@
 //! A cluster as compiled: its regions and endpoints by place, and what routes want to have ready there.
 
 use super::classes::Kinds;
-use super::cluster::{Cluster, Endpoint, OriginParts, Region};
+use super::cluster::{Cluster, Endpoint, Home, OriginParts, Region};
 use super::compile::{Prepared, checked};
 use super::hash::{Kind, stable_hash};
 use super::limit::Limit;
@@ -23,7 +23,11 @@ pub(super) fn compile_cluster(spec: &ClusterSpec, picks: &Prepared, partitions: 
         failover: spec.knobs.or(table.defaults).failover.unwrap_or_default(),
         outlier: spec.knobs.or(table.defaults).outlier,
         home_first: spec.home_first,
-        homes: spec.homes.iter().map(|home| (home.home.as_str().into(), ranks(home, spec))).collect(),
+        homes: spec
+            .homes
+            .iter()
+            .map(|home| Home { name: home.home.as_str().into(), ranks: ranks(home, spec) })
+            .collect(),
         residency: table.residency.iter().map(|rule| regions_named(&rule.regions, spec)).collect(),
     }
 }

@@ -252,6 +252,10 @@ impl Policy {
         self.retry.attempts.max(self.hedge.map_or(1, |hedge| hedge.attempts))
     }
 
+    #[expect(
+        clippy::large_types_passed_by_value,
+        reason = "once for each route when a table is built, from knobs just merged"
+    )]
     pub(crate) fn from_knobs(knobs: Knobs) -> Self {
         let retry = knobs.retry.unwrap_or(Retry::none());
         let hedge = knobs.hedge.filter(|hedge| hedge.attempts > 1);

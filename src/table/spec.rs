@@ -173,7 +173,10 @@ impl Fleet {
     /// demand is the same for each.
     pub const fn instances(self, instances: u32) -> Capacity {
         const fn part(total: u32, instances: u32) -> u32 {
-            let part = if instances == 0 { total } else { total / instances };
+            let part = match total.checked_div(instances) {
+                Some(part) => part,
+                None => total,
+            };
             if part == 0 && total > 0 { 1 } else { part }
         }
         match self.0 {

@@ -70,6 +70,8 @@ pub struct RegionStatus {
     pub ceiling: Ratio,
     /// What it can take, as declared.
     pub capacity: Option<Capacity>,
+    /// How many requests a second it takes now, if that is declared: less than it declares while a part of it is out.
+    pub requests_per_second: Option<u64>,
     /// Requests in flight, to the end of their bodies.
     pub in_flight: u32,
     /// Its limit, if it has one.
@@ -152,6 +154,7 @@ impl Status {
                     usable: ratio_of_part(standing.healthy + standing.degraded),
                     ceiling: Ratio::new(ceiling).unwrap_or(Ratio::ONE),
                     capacity: region.capacity(),
+                    requests_per_second: known.state.rate(),
                     in_flight: known.state.in_flight(),
                     limit: known.state.bound.status(),
                     retry_share: match cluster.retry_budget() {

@@ -14,6 +14,7 @@ mod verdicts;
 
 use contraflow::layer::{Check, Probe, Report};
 use contraflow::state::Checked;
+use contraflow::table::Failover;
 use contraflow::table::{Endpoint, RegionSpec};
 use contraflow::time::{Clock, Instant, ManualClock};
 use contraflow::{Entropy, Event, Facts, Observer, Ratio, Snapshot, TableSpec, Traffic};
@@ -148,7 +149,9 @@ fn shop(names: &str) -> TableSpec {
     let region = |region: RegionSpec| {
         names.chars().fold(region, |region, name| region.endpoint(name.to_string(), format!("{name}:80")))
     };
-    TableSpec::new().cluster("shop", |c| c.region("eu", region)).route("all", |r| r.any().to("shop"))
+    // Without panic: what is down gets nothing while anything is not.
+    let calm = Failover::default().panic_below(Ratio::ZERO);
+    TableSpec::new().cluster("shop", |c| c.failover(calm).region("eu", region)).route("all", |r| r.any().to("shop"))
 }
 
 impl Lab {

@@ -110,12 +110,17 @@ proptest! {
                 Happening::Passes(time) => lab.run(&mut probe, ms(time.into())),
             }
             poll(&mut probe);
+            let verdicts = lab.verdicts();
+            let count = |is: fn(&Checked) -> bool| verdicts.values().filter(|verdict| is(verdict)).count();
+            let well = count(|verdict| matches!(verdict, Checked::Never | Checked::Up));
+            let counted = verdicts.len() - count(|verdict| *verdict == Checked::Unknown);
+            // What is degraded helps where the others cannot carry all at 140%.
             let tier = |verdict: Checked| match verdict {
-                Checked::Down => 2,
-                Checked::Unknown => 1,
+                Checked::Down => 3,
+                Checked::Unknown => 2,
+                Checked::Degraded if well * 140 >= counted * 100 => 1,
                 _ => 0,
             };
-            let verdicts = lab.verdicts();
             let best = verdicts.values().map(|verdict| tier(*verdict)).min();
             let wanted: String =
                 verdicts.iter().filter(|(_, verdict)| Some(tier(**verdict)) == best).map(|(name, _)| &**name).collect();

@@ -1,367 +1,224 @@
+//! The vectors, and what holds for one region, by number. What holds for all is in `properties`.
+
+mod properties;
+
 use super::*;
-use crate::state::envoy::{self, Level};
-use crate::state::parts::part;
-use proptest::collection::vec;
-use proptest::prelude::*;
-use serde_json::Value;
 
-const OVERPROVISIONING: u64 = 140;
-
-fn vectors(feature: &str) -> Vec<Value> {
-    let file: Value = serde_json::from_str(include_str!("../../../tests/vectors/failover.json")).expect("it is JSON");
-    let all = file["vectors"].as_array().expect("a list").clone();
-    let found: Vec<_> = all.into_iter().filter(|vector| vector["feature"] == feature).collect();
-    assert!(!found.is_empty(), "no vector of {feature}");
-    found
+/// A region of one rank of its own, with so many of a hundred endpoints healthy.
+fn region(rank: u32, healthy: u64) -> Intake {
+    let healthy = part(healthy, 100);
+    Intake { rank, weight: 1, healthy, degraded: 0, ceiling: WHOLE, capacity: None, trickle: 0 }
 }
 
-fn numbers(list: &Value) -> Vec<u64> {
-    list.as_array().expect("a list").iter().map(|number| number.as_u64().expect("a number")).collect()
+fn ranks(healthy: &[u64]) -> Vec<Intake> {
+    (0..).zip(healthy).map(|(rank, &healthy)| region(rank, healthy)).collect()
 }
 
-fn percent(percent: u64) -> u64 {
-    WHOLE * percent / 100
+/// What each region gets, and what is shed, in parts of [`WHOLE`].
+fn of_whole(regions: &[Intake]) -> (Vec<u64>, u64) {
+    let shares = share(regions, 140);
+    let all = |part: u64| scale(WHOLE, part, shares.whole.into());
+    (shares.parts.iter().map(|one| all(one.total())).collect(), all(shares.shed))
 }
 
-/// Regions one rank after the other, each with this part of it well.
-fn staircase(healthy: &[u64]) -> Vec<Intake> {
-    (0..).zip(healthy).map(|(rank, healthy)| Intake { healthy: *healthy, ..Intake::well(rank, 1) }).collect()
+/// The same in whole percents.
+fn percents(regions: &[Intake]) -> Vec<u64> {
+    let (parts, shed) = of_whole(regions);
+    parts.into_iter().chain([shed]).map(|part| (part * 100 + WHOLE / 2) / WHOLE).collect()
 }
 
-/// In whole percents, rounded.
-fn percents(shares: &Shares) -> Vec<u64> {
-    shares.portions.iter().map(|portion| (portion.total() * 200 / shares.whole).div_ceil(2)).collect()
+fn parts(shares: &Shares) -> Vec<(u64, u64)> {
+    shares.parts.iter().map(|one| (one.healthy, one.degraded)).collect()
 }
 
-fn levels(list: &Value) -> Vec<Level> {
-    let read = |level: &Value, what: &str| level[what].as_u64().unwrap_or(0);
-    let level = |level: &Value| Level {
-        hosts: read(level, "hosts"),
-        healthy: read(level, "healthy"),
-        degraded: read(level, "degraded"),
-        excluded: read(level, "excluded"),
-    };
-    list.as_array().expect("a list").iter().map(level).collect()
-}
-
-fn of_hundred(healthy: &[u64]) -> Vec<Level> {
-    healthy.iter().map(|&healthy| Level { hosts: 100, healthy, ..Level::default() }).collect()
-}
-
-/// All of Envoy's unit tests that we have, and its documents where they agree with its code.
+// `prio-doc-1`, `prio-doc-3`, `prio-norm`, `prio-doc-3-corrected`: Envoy's own, where it does not panic.
 #[test]
-fn envoys_own_cases_come_out_to_the_last_percent() {
-    let mut seen = 0;
-    for vector in vectors("priority_load") {
-        let (inputs, expected, id) = (&vector["inputs"], &vector["expected"], &vector["id"]);
-        if inputs.get("levels").is_some() {
-            let levels = levels(&inputs["levels"]);
-            let (factor, panic) = (&inputs["overprovisioning_pct"], &inputs["panic_threshold_pct"]);
-            let loads = envoy::loads(&levels, &levels, factor.as_u64().unwrap(), panic.as_u64().unwrap());
-            assert_eq!(loads.healthy, numbers(&expected["healthy_load"]), "{id}");
-            assert_eq!(loads.degraded, numbers(&expected["degraded_load"]), "{id}");
-            let panics: Vec<_> = expected["panic"].as_array().unwrap().iter().map(|it| it.as_bool().unwrap()).collect();
-            assert_eq!(loads.panics, panics, "{id}");
-            assert_eq!(loads.available, expected["normalized_total"].as_u64().unwrap(), "{id}");
-            seen += 1;
-        } else if let Some(rows) = inputs["rows_healthy_pct"].as_array() {
-            for (row, expected) in rows.iter().zip(expected.as_array().unwrap()) {
-                let healthy = numbers(row);
-                // The documents' one row that its own code contradicts.
-                if healthy == [25, 25, 20] {
-                    continue;
-                }
-                let levels = of_hundred(&healthy);
-                assert_eq!(envoy::loads(&levels, &levels, 140, 0).healthy, numbers(expected), "{id} {row}");
-                seen += 1;
-            }
-        }
-    }
-    assert_eq!(seen, 29);
-    let levels = of_hundred(&[25, 25, 20]);
-    assert_eq!(envoy::loads(&levels, &levels, 140, 0).healthy, [37, 35, 28], "prio-doc-3-corrected");
-    let panicked = envoy::loads(&levels, &levels, 140, 50);
-    assert_eq!((&panicked.healthy[..], panicked.available), (&[34, 33, 33][..], 98), "prio-doc-3-corrected");
-    let norm =
-        [Level { hosts: 10, healthy: 2, ..Level::default() }, Level { hosts: 10, healthy: 3, ..Level::default() }];
-    assert_eq!(envoy::loads(&norm, &norm, 100, 0).healthy, [40, 60], "prio-norm");
-}
-
-#[test]
-fn envoys_panic_and_its_degraded_hosts_are_the_documents() {
-    for vector in vectors("panic") {
-        let (inputs, expected, id) = (&vector["inputs"], &vector["expected"], &vector["id"]);
-        if let Some(rows) = inputs["rows_healthy_pct"].as_array() {
-            for (row, expected) in rows.iter().zip(expected.as_array().unwrap()) {
-                let levels = of_hundred(&numbers(row));
-                let loads = envoy::loads(&levels, &levels, 140, 50);
-                assert_eq!((loads.healthy, loads.available), (numbers(&expected["load"]), 100), "{id} {row}");
-            }
-        } else {
-            for (hosts, expected) in inputs["hosts"].as_array().unwrap().iter().zip(expected.as_array().unwrap()) {
-                let level = |hosts| Level { hosts, ..Level::default() };
-                let levels: Vec<_> = numbers(hosts).into_iter().map(level).collect();
-                assert_eq!(envoy::loads(&levels, &levels, 140, 50).healthy, numbers(expected), "{id} {hosts}");
-            }
-        }
-    }
-    for vector in vectors("degraded") {
-        let rows = vector["inputs"]["rows_healthy_degraded_unhealthy_pct"].as_array().unwrap();
-        for (row, expected) in rows.iter().zip(vector["expected"].as_array().unwrap()) {
-            let [healthy, degraded, ill] = numbers(row)[..] else { panic!("three parts") };
-            let level = [Level { hosts: healthy + degraded + ill, healthy, degraded, excluded: 0 }];
-            let loads = envoy::loads(&level, &level, 140, 0);
-            assert_eq!(
-                (loads.healthy[0], loads.degraded[0]),
-                (expected["healthy"].as_u64().unwrap(), expected["degraded"].as_u64().unwrap(),),
-                "{row}"
-            );
-        }
-    }
-}
-
-#[test]
-fn envoys_weights_count_as_hosts() {
-    let one = |healthy, degraded, excluded, ill| Level {
-        hosts: healthy + degraded + excluded + ill,
-        healthy,
-        degraded,
-        excluded,
-    };
-    let loads = |levels: &[Level]| envoy::loads(levels, levels, 100, 0);
-    assert_eq!(loads(&[one(6, 0, 0, 4), one(1, 0, 0, 0)]).healthy, [60, 40], "prio-weighted-1");
-    assert_eq!(loads(&[one(4, 0, 10, 6), one(1, 0, 0, 0)]).healthy, [40, 60], "prio-weighted-2");
-    let both = loads(&[one(4, 3, 0, 3), one(1, 9, 0, 0)]);
-    assert_eq!((&both.healthy[..], &both.degraded[..]), (&[40, 10][..], &[30, 20][..]), "prio-weighted-3");
-}
-
-#[test]
-fn envoys_localities_lose_weight_with_their_hosts() {
-    // locality-doc: X of weight 1, Y of weight 2 and all well.
-    for (healthy, share) in [(100, 33), (70, 33), (69, 32), (50, 26), (25, 15), (0, 0)] {
-        let level = |healthy| Level { hosts: 100, healthy, ..Level::default() };
-        let (x, y) = (envoy::locality(1, level(healthy), 140), envoy::locality(2, level(100), 140));
-        assert_eq!(
-            (x * 200 / (x + y)).div_ceil(2).min(x * 100 / (x + y) + 1),
-            share.max(x * 100 / (x + y)),
-            "{healthy}"
-        );
-    }
-}
-
-/// `panic-cliff`: where Envoy sends two thirds to the dead, all goes to the one that lives, to its last endpoint.
-#[test]
-fn nothing_goes_to_dead_regions_while_one_lives() {
-    for healthy in (1..=100).rev() {
-        assert_eq!(percents(&share(&staircase(&[0, 0, percent(healthy)]), OVERPROVISIONING)), [0, 0, 100], "{healthy}");
-    }
-    let blind = share(&staircase(&[0, 0, 0]), OVERPROVISIONING);
-    assert_eq!(percents(&blind), [100, 0, 0], "all look dead: the detector is doubted");
-}
-
-#[test]
-fn ranks_spill_by_degrees_as_envoy_documents() {
-    for (healthy, expected) in [
-        (&[100, 100][..], &[100, 0][..]),
+fn ranks_share_as_envoys_do_where_envoy_does_not_panic() {
+    let rows: [(&[u64], &[u64]); 12] = [
+        (&[100, 100], &[100, 0]),
         (&[72, 100], &[100, 0]),
+        (&[71, 100], &[99, 1]),
         (&[50, 100], &[70, 30]),
         (&[25, 100], &[35, 65]),
         (&[0, 100], &[0, 100]),
+        (&[50, 50, 100], &[70, 30, 0]),
+        (&[25, 100, 100], &[35, 65, 0]),
         (&[25, 25, 100], &[35, 35, 30]),
+        (&[20, 30], &[40, 60]),
+        // By percents it is 37/35/28: the integer's remainder goes to the first rank.
+        (&[25, 25, 20], &[36, 36, 29]),
         (&[25, 25], &[50, 50]),
-    ] {
-        let healthy: Vec<_> = healthy.iter().map(|it| percent(*it)).collect();
-        assert_eq!(percents(&share(&staircase(&healthy), OVERPROVISIONING)), expected);
+    ];
+    for (healthy, expected) in rows {
+        assert_eq!(percents(&ranks(healthy)), [expected, &[0]].concat(), "{healthy:?}");
     }
 }
 
-/// `cap-waterfall-*`: capacities in requests, as parts of the demand.
+// `degraded-doc`.
 #[test]
-fn capacity_is_filled_rank_by_rank_and_the_rest_is_shed() {
-    for vector in vectors("capacity_spill") {
-        let (inputs, expected, id) = (&vector["inputs"], &vector["expected"], &vector["id"]);
-        let Some(demand) = inputs["demand"].as_u64() else { continue };
-        let live = numbers(&inputs["live_capacity"]);
-        if live.iter().all(|live| *live == 0) {
-            // A capacity of nothing is no part: such regions weigh nothing.
-            let none = share(&[Intake::well(0, 0), Intake::well(1, 0)], OVERPROVISIONING);
-            assert_eq!((none.portions.iter().map(Portion::total).sum::<u64>(), none.shed), (0, none.whole), "{id}");
-            continue;
-        }
-        let capacity = |live: u64| Some(proportional(WHOLE, live, demand));
-        let regions: Vec<_> = (0..)
-            .zip(&live)
-            .map(|(rank, live)| Intake { capacity: capacity(*live), ..Intake::well(rank, 1) })
-            .collect();
-        let shares = share(&regions, OVERPROVISIONING);
-        let count = |part: u64| (part * demand * 2 / shares.whole).div_ceil(2);
-        let assigned: Vec<_> = shares.portions.iter().map(|portion| count(portion.total())).collect();
-        assert_eq!(assigned, numbers(&expected["assigned"]), "{id}");
-        assert_eq!(count(shares.shed), expected["shed"].as_u64().unwrap(), "{id}");
+fn degraded_endpoints_come_after_healthy_ones() {
+    for (healthy, degraded, expected) in
+        [(100, 0, (100, 0)), (71, 0, (100, 0)), (71, 29, (99, 1)), (25, 65, (35, 65)), (5, 0, (100, 0))]
+    {
+        let shares = share(&[Intake { degraded: part(degraded, 100), ..region(0, healthy) }], 140);
+        let percent = |part: u64| (part * 100 + shares.whole / 2) / shares.whole;
+        let Part { healthy, degraded } = shares.parts[0];
+        assert_eq!((percent(healthy), percent(degraded)), expected);
     }
 }
 
+// `locality-doc`, without its integer percents.
 #[test]
-fn weights_that_nothing_bounds_stay_as_they_stand() {
-    let shares = share(&[Intake::well(0, 3), Intake::well(0, 1), Intake::well(1, 7)], OVERPROVISIONING);
-    assert_eq!(shares.whole, 4);
-    assert_eq!(shares.portions.iter().map(Portion::total).collect::<Vec<_>>(), [3, 1, 0]);
-}
-
-#[test]
-fn a_region_of_a_rank_takes_what_another_cannot_before_it_runs_down() {
-    let half = Intake { healthy: percent(50), ..Intake::well(0, 1) };
-    assert_eq!(percents(&share(&[Intake::well(0, 1), half, Intake::well(1, 1)], OVERPROVISIONING)), [65, 35, 0]);
-    let dead = Intake { healthy: 0, ..half };
-    assert_eq!(percents(&share(&[Intake::well(0, 1), dead, Intake::well(1, 1)], OVERPROVISIONING)), [70, 0, 30]);
-    assert_eq!(percents(&share(&[Intake::well(0, 1), dead], OVERPROVISIONING)), [100, 0]);
-}
-
-#[test]
-fn a_region_that_returns_has_its_ceiling_unless_nobody_else_lives() {
-    let returning = Intake { ceiling: percent(25), ..Intake::well(0, 1) };
-    assert_eq!(percents(&share(&[returning, Intake::well(1, 1)], OVERPROVISIONING)), [25, 75]);
-    assert_eq!(percents(&share(&[returning], OVERPROVISIONING)), [100]);
-    let dead = Intake { healthy: 0, ..Intake::well(1, 1) };
-    assert_eq!(percents(&share(&[returning, dead], OVERPROVISIONING)), [100, 0]);
-}
-
-#[test]
-fn degraded_endpoints_are_used_when_the_healthy_are_not_enough() {
-    let ill = Intake { healthy: percent(25), degraded: percent(65), ..Intake::well(0, 1) };
-    let shares = share(&[ill], OVERPROVISIONING);
-    let portion = shares.portions[0];
-    assert_eq!((portion.healthy * 100).div_ceil(shares.whole), 35);
-    assert_eq!(portion.total(), shares.whole);
-    // The healthy of later ranks come first.
-    let shares = share(&[ill, Intake::well(1, 1)], OVERPROVISIONING);
-    assert_eq!((shares.portions[0].degraded, percents(&shares)), (0, vec![35, 65]));
-}
-
-#[test]
-fn a_standby_is_kept_warm_while_it_is_well_and_no_longer() {
-    let standby = Intake { trickle: percent(2), ..Intake::well(1, 1) };
-    assert_eq!(percents(&share(&[Intake::well(0, 1), standby], OVERPROVISIONING)), [98, 2]);
-    let dead = Intake { healthy: 0, ..standby };
-    assert_eq!(percents(&share(&[Intake::well(0, 1), dead], OVERPROVISIONING)), [100, 0]);
-}
-
-#[test]
-fn panic_begins_where_the_rest_no_longer_suffices_and_grows_to_all() {
-    let step = |needed, usable| panic_step(percent(needed), percent(usable), percent(50), 64);
-    assert_eq!(step(100, 50), 0, "at the threshold");
-    assert_eq!(step(30, 30), 0, "where the rest suffices");
-    assert_eq!(step(100, 0), 64, "where nothing is left");
-    assert!((0..=50).map(|usable| step(100, usable)).is_sorted_by(|one, next| one >= next && one - next <= 2));
-}
-
-/// Regions of every kind.
-fn regions() -> impl Strategy<Value = Vec<Intake>> {
-    let hosts = (0u64..=20, 0u64..=5, 0u64..=20);
-    let region =
-        (0u32..3, 0u64..5, hosts, prop_oneof![3 => Just(WHOLE), 1 => 0..WHOLE], prop::option::weighted(0.3, 1..WHOLE));
-    vec(region, 1..6).prop_map(|all| {
-        let region = |(rank, weight, (healthy, degraded, ill), ceiling, capacity): (_, _, (u64, u64, u64), _, _)| {
-            let counted = healthy + degraded + ill;
-            let (healthy, degraded) = (part(healthy, counted), if counted == 0 { 0 } else { part(degraded, counted) });
-            Intake { rank, weight, healthy, degraded, ceiling, capacity, ..Intake::well(0, 0) }
-        };
-        all.into_iter().map(region).collect()
-    })
-}
-
-/// What may be lost to rounding, of 2^32.
-const ROUNDING: u64 = 64;
-
-proptest! {
-    #![proptest_config(crate::property_config())]
-
-    /// I-16: shares and what is shed are the demand, exactly.
-    #[test]
-    fn shares_and_what_is_shed_are_the_demand(regions in regions()) {
-        let shares = share(&regions, OVERPROVISIONING);
-        let given: u64 = shares.portions.iter().map(Portion::total).sum();
-        prop_assert_eq!(given + shares.shed, shares.whole);
+fn regions_of_one_rank_share_by_weight_under_what_their_health_holds() {
+    let two = |x| [region(0, x), Intake { weight: 2, ..region(0, 100) }];
+    for (x, expected) in [(100, [33, 67, 0]), (72, [33, 67, 0]), (71, [33, 67, 0]), (50, [23, 77, 0]), (0, [0, 100, 0])]
+    {
+        assert_eq!(percents(&two(x)), expected, "{x}");
     }
+}
 
-    /// I-17: nothing runs down past a region that has room, ceilings aside.
-    #[test]
-    fn nothing_runs_down_past_a_region_that_has_room(regions in regions()) {
-        let regions: Vec<_> = regions.into_iter().map(|one| Intake { ceiling: WHOLE, degraded: 0, ..one }).collect();
-        let shares = share(&regions, OVERPROVISIONING);
-        let lowest = regions.iter().zip(&shares.portions).filter(|(_, given)| given.total() > 0).map(|(one, _)| one.rank).max();
-        for (one, given) in regions.iter().zip(&shares.portions).filter(|(one, _)| Some(one.rank) < lowest) {
-            let place = place(*one, &regions);
-            let cap = place.cap(one.healthy, OVERPROVISIONING);
-            prop_assert!(given.total() + ROUNDING >= cap, "{one:?} has {given:?} of {cap}");
-        }
+/// I-16, I-18: `cap-waterfall-fits`, `-spill`, `-shed`, `-all-dead`.
+#[test]
+fn what_no_declared_capacity_holds_is_shed() {
+    let cases: [(u64, &[u64], &[u64], u64); 4] = [
+        (500, &[600, 400], &[500, 0], 0),
+        (1000, &[300, 400, 500], &[300, 400, 300], 0),
+        (1500, &[300, 400, 500], &[300, 400, 500], 300),
+        (100, &[0, 0], &[0, 0], 100),
+    ];
+    for (demand, capacity, assigned, shed) in cases {
+        let of_demand = |capacity| Some(part(capacity, demand));
+        let regions =
+            (0..).zip(capacity).map(|(rank, &held)| Intake { capacity: of_demand(held), ..region(rank, 100) });
+        let (parts, left) = of_whole(&regions.collect::<Vec<_>>());
+        // A capacity is a part of the whole, rounded down.
+        let requests = |part: u64| (u128::from(part) * u128::from(demand) + 1_000_000).div_euclid(WHOLE.into()) as u64;
+        assert_eq!(parts.into_iter().map(requests).collect::<Vec<_>>(), assigned);
+        assert_eq!(requests(left), shed);
     }
+}
 
-    /// I-18: no region is given more than its live capacity; where nothing lives, no more than it declares.
-    #[test]
-    fn no_region_is_given_more_than_its_live_capacity(regions in regions()) {
-        let shares = share(&regions, OVERPROVISIONING);
-        let is_blind = regions.iter().all(|one| one.weight == 0 || one.live() == 0);
-        for (one, given) in regions.iter().zip(&shares.portions) {
-            let Some(capacity) = one.capacity else { continue };
-            let live = if is_blind { capacity } else { part_of(capacity, one.live()) };
-            prop_assert!(u128::from(given.total()) * u128::from(WHOLE) <= u128::from(live) * u128::from(shares.whole));
-        }
+/// I-18: half of the region is gone, and with it half of what it declared to carry.
+#[test]
+fn a_capacity_lives_and_dies_with_the_endpoints() {
+    let half = |healthy| Intake { capacity: Some(WHOLE / 2), ..region(0, healthy) };
+    assert_eq!(percents(&[half(100)]), [50, 50]);
+    assert_eq!(percents(&[half(50)]), [25, 75]);
+    // In doubt it counts in full.
+    assert_eq!(percents(&[half(0)]), [50, 50]);
+}
+
+#[test]
+fn plain_weights_stay_what_they_are() {
+    let weigh = |weight| Intake { weight, ..region(0, 100) };
+    let shares = share(&[weigh(6), weigh(2), region(1, 100)], 140);
+    assert_eq!((parts(&shares), shares.shed, shares.whole), (vec![(6, 0), (2, 0), (0, 0)], 0, 8));
+    // A little ill, but it holds its share still.
+    let shares = share(&[weigh(3), Intake { healthy: part(3, 4), ..weigh(1) }], 140);
+    assert_eq!((parts(&shares), shares.whole), (vec![(3, 0), (1, 0)], 4));
+    // The sum is beyond 64 bits.
+    let shares = share(&[weigh(u64::MAX), weigh(u64::MAX)], 140);
+    assert_eq!((parts(&shares), shares.whole), (vec![(1, 0), (1, 0)], 2));
+}
+
+/// I-21: not while any region lives, and then by weight, without those that are out.
+#[test]
+fn when_every_region_looks_dead_the_detector_is_doubted() {
+    let out = |one| Intake { weight: 0, ..one };
+    let shares = share(&[Intake { weight: 3, ..region(0, 0) }, region(0, 0), out(region(0, 100)), region(1, 0)], 140);
+    assert_eq!((parts(&shares), shares.whole), (vec![(3, 0), (1, 0), (0, 0), (0, 0)], 4));
+    assert_eq!(percents(&[region(0, 0), region(0, 0), out(region(0, 100)), region(1, 1)]), [0, 0, 0, 100, 0]);
+    // Nothing at all to use: everything is shed.
+    let shares = share(&[out(region(0, 100))], 140);
+    assert_eq!((parts(&shares), shares.shed, shares.whole), (vec![(0, 0)], 1, 1));
+    assert_eq!(share(&[], 140).shed, 1);
+}
+
+/// I-20: `panic-cliff`, which takes 67% from the only working region in Envoy.
+#[test]
+fn the_last_working_region_keeps_everything_to_its_last_endpoint() {
+    for healthy in (1..=100).rev() {
+        assert_eq!(of_whole(&ranks(&[0, 0, healthy])), (vec![0, 0, WHOLE], 0), "{healthy}");
     }
+}
 
-    /// I-19: better health never lowers a region's own share, nor raises that of a later rank.
-    #[test]
-    fn better_health_lowers_nothing_of_its_own_and_raises_nothing_below(
-        regions in regions(), which in any::<prop::sample::Index>(), better in 0..WHOLE,
-    ) {
-        let which = which.index(regions.len());
-        let regions: Vec<_> = regions.into_iter().map(|one| Intake { degraded: 0, ..one }).collect();
-        prop_assume!(regions.iter().any(|one| one.weight > 0 && one.healthy > 0));
-        let mut improved = regions.clone();
-        improved[which].healthy = improved[which].healthy.max(better);
-        let as_parts = |shares: Shares| -> Vec<u64> {
-            shares.portions.iter().map(|given| proportional(WHOLE, given.total(), shares.whole)).collect()
-        };
-        let (before, after) = (as_parts(share(&regions, OVERPROVISIONING)), as_parts(share(&improved, OVERPROVISIONING)));
-        prop_assert!(after[which] + ROUNDING >= before[which], "{before:?} {after:?}");
-        for (place, one) in regions.iter().enumerate().filter(|(_, one)| one.rank > regions[which].rank) {
-            prop_assert!(after[place] <= before[place] + ROUNDING, "{one:?}: {before:?} {after:?}");
-        }
-    }
-
-    /// I-20: an endpoint more or less moves its part of its region's load, times the overprovisioning, and no more; where all the
-    /// rest suffices.
-    #[test]
-    fn one_endpoint_moves_its_own_part_and_no_more(hosts in 1u64..50, well in vec(0u64..=50, 2..5), weights in vec(1u64..5, 5)) {
-        let ranks = [0, 0, 1, 1, 2];
-        let regions = |first: u64| -> Vec<Intake> {
-            let healthy = |place: usize| if place == 0 { first } else { well[place].min(hosts) };
-            (0..well.len()).map(|place| Intake { healthy: part(healthy(place), hosts), ..Intake::well(ranks[place], weights[place]) }).collect()
-        };
-        let as_parts = |shares: Shares| -> Vec<u64> {
-            shares.portions.iter().map(|given| proportional(WHOLE, given.total(), shares.whole)).collect()
-        };
-        for first in 1..=hosts {
-            let (more, less) = (regions(first), regions(first - 1));
-            let available: u64 = less.iter().map(|one| part_of(place(*one, &less).nominal, one.healthy) * 140 / 100).sum();
-            if available < WHOLE {
-                continue;
+/// I-20: 1.4% an endpoint of a hundred while the cluster holds the demand, then that over what it holds.
+#[test]
+fn regions_that_die_endpoint_by_endpoint_have_no_cliff() {
+    let mut healthy = [100; 3];
+    let mut old = of_whole(&ranks(&healthy)).0;
+    for rank in [0, 1, 2] {
+        for _ in 0..100 {
+            healthy[rank] -= 1;
+            let held = healthy.iter().sum::<u64>() as f64 * 0.014;
+            if held == 0.0 {
+                return;
             }
-            let (before, after) = (as_parts(share(&more, OVERPROVISIONING)), as_parts(share(&less, OVERPROVISIONING)));
-            let most = place(more[0], &more).nominal / hosts * 140 / 100 + ROUNDING;
-            for (one, other) in before.iter().zip(&after) {
-                prop_assert!(one.abs_diff(*other) <= most, "{first} of {hosts}: {before:?} {after:?}");
-            }
+            let new = of_whole(&ranks(&healthy)).0;
+            let moved = old.iter().zip(&new).map(|(old, new)| old.abs_diff(*new)).sum::<u64>() as f64 / 2.0;
+            assert!(moved <= 0.014 / held.min(1.0) * WHOLE as f64 + 4.0, "{healthy:?}: {moved}");
+            old = new;
         }
     }
+}
 
-    /// I-21: a region with nothing usable gets nothing, unless all are so; one of no weight gets nothing even then.
-    #[test]
-    fn what_is_dead_gets_nothing_while_anything_lives(regions in regions()) {
-        let shares = share(&regions, OVERPROVISIONING);
-        let lives = regions.iter().any(|one| one.weight > 0 && one.live() > 0);
-        for (one, given) in regions.iter().zip(&shares.portions) {
-            prop_assert!(given.total() == 0 || one.weight > 0 && (one.live() > 0 || !lives), "{one:?} {given:?}");
+#[test]
+fn a_ceiling_gates_the_way_up_but_never_sheds() {
+    let gated = |percent| Intake { ceiling: part(percent, 100), ..region(0, 100) };
+    assert_eq!(percents(&[gated(0), region(1, 100)]), [0, 100, 0]);
+    assert_eq!(percents(&[gated(10), region(1, 100)]), [10, 90, 0]);
+    // The standby holds 70% and the region may have 10%: the last 20% go to both, as their health is, two to one.
+    assert_eq!(percents(&[gated(10), region(1, 50)]), [10, 90, 0]);
+    assert_eq!(percents(&[gated(0), region(1, 0)]), [100, 0, 0]);
+}
+
+#[test]
+fn a_trickle_keeps_a_live_standby_warm() {
+    let standby = |healthy| Intake { trickle: part(4, 100), ..region(1, healthy) };
+    let regions = |standby| [Intake { weight: 3, ..region(0, 100) }, region(0, 100), standby];
+    assert_eq!(percents(&regions(standby(100))), [72, 24, 4, 0]);
+    // No more than it holds: one of a hundred holds 1.4%.
+    let held = (0.014 * WHOLE as f64) as u64;
+    assert!(of_whole(&regions(standby(1))).0[2].abs_diff(held) <= 2);
+    assert_eq!(percents(&regions(standby(0))), [75, 25, 0, 0]);
+    assert_eq!(percents(&regions(Intake { ceiling: WHOLE / 2, ..standby(100) })), [75, 25, 0, 0]);
+    assert_eq!(percents(&regions(Intake { weight: 0, ..standby(100) })), [75, 25, 0, 0]);
+    // It has more already.
+    assert_eq!(percents(&[region(0, 50), standby(100)]), [70, 30, 0]);
+}
+
+/// I-22, I-27: unchecked endpoints are not counted, and where none is, that is no bad health.
+#[test]
+fn what_was_never_checked_is_outside_the_denominator() {
+    // (usable, checked, unchecked)
+    let seen = |usable, checked, _unchecked: u64| part(usable, checked);
+    assert_eq!(seen(1, 1, 3), WHOLE, "prio-ut-07 counts so");
+    assert_eq!(seen(50, 100, 0), seen(50, 100, 1000));
+    assert_eq!(seen(0, 0, 4), WHOLE);
+    let unknown = Intake { healthy: seen(0, 0, 4), ..region(0, 0) };
+    assert_eq!(percents(&[unknown, region(1, 100)]), [100, 0, 0]);
+}
+
+#[test]
+fn panic_grows_with_what_is_missing() {
+    let step = |needed, usable| panic_step(part(needed, 100), part(usable, 100), part(50, 100));
+    assert_eq!(step(70, 30), 25, "64 x min(0.4, 0.571)");
+    assert_eq!(step(40, 30), 9, "64 x min(0.4, 0.143)");
+    assert_eq!((step(100, 50), step(100, 51), step(30, 30), step(10, 30)), (0, 0, 0, 0));
+    assert_eq!((step(100, 0), step(71, 0)), (64, 45));
+    assert_eq!(panic_step(WHOLE, 0, 0), 0, "a threshold of zero forbids it");
+    assert_eq!(panic_step(EVERYBODY, WHOLE, 0), 64);
+}
+
+/// I-20: nor has the panic inside a region a cliff.
+#[test]
+fn panic_is_continuous_in_both() {
+    let step = |needed, usable| panic_step(part(needed, 1000), part(usable, 1000), WHOLE / 2);
+    for needed in 0..=1000 {
+        for usable in 0..1000 {
+            let here = step(needed, usable);
+            assert!(here.abs_diff(step(needed, usable + 1)) <= 1, "{needed} {usable}");
+            assert!(here.abs_diff(step(needed + 1, usable)) <= 1, "{needed} {usable}");
         }
     }
 }
