@@ -109,7 +109,8 @@ async fn play(traffic: &Traffic, eu_west: &Region, record: &Arc<Record>, scale: 
         if matches!(phase.begins, Begins::IsOut) {
             before = eu_west.asked();
         }
-        load.go_on(scale.seconds(f64::from(phase.lasts))).await;
+        let is_far = || !matches!(phase.begins, Begins::Readmit) || is_back(traffic);
+        load.go_on(scale.seconds(f64::from(phase.lasts)), is_far).await;
     }
     load.end().await;
     Ok(reached)

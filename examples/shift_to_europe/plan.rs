@@ -124,7 +124,7 @@ pub(crate) fn begin(
         }
         Begins::Break => eu_west.set_broken(true),
         Begins::Evacuate => {
-            let evacuation = Evacuation::lasting(scale.seconds(60.0)).over(scale.seconds(1.5));
+            let evacuation = Evacuation::lasting(scale.seconds(60.0)).over(scale.seconds(1.0));
             traffic.evacuate(eu_west.name, evacuation.because("INC-7: answers 500"))?;
         }
         Begins::Mend => eu_west.set_broken(false),
