@@ -9,7 +9,9 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const WIDTH: usize = 48;
+/// A bar, and a line of text: a line that is wrapped could not be drawn over.
+const BAR: usize = 28;
+const WIDTH: usize = 79;
 
 /// So many of the last events are under the chart.
 const EVENTS: usize = 6;
@@ -27,9 +29,9 @@ impl Observer for Events {
                 format!("{region} is evacuated over {over:.1?}: {}", reason.as_deref().unwrap_or("for no reason"))
             }
             Event::Readmitted { region } => format!("{region} is readmitted"),
-            Event::Health { cluster, region, verdict, .. } => format!("{cluster}, {region}: {verdict}"),
-            Event::Region { cluster, region, from, to, health, .. } => {
-                format!("{cluster}, {region}: from {from} to {to}, {:.0}% well", health.get() * 100.0)
+            Event::Health { region, verdict, .. } => format!("{region}: {verdict}"),
+            Event::Region { region, from, to, health, .. } => {
+                format!("{region}: from {from} to {to}, {:.0}% well", health.get() * 100.0)
             }
             _ => return,
         };
@@ -93,13 +95,13 @@ impl Chart {
         ];
         for (place, region) in REGIONS.iter().enumerate() {
             let share = lately.share(place);
-            let full = (share * WIDTH as f64 / 100.0).round() as usize;
-            let (full, rest) = ("█".repeat(full), "·".repeat(WIDTH.saturating_sub(full)));
+            let full = (share * BAR as f64 / 100.0).round() as usize;
+            let (full, rest) = ("█".repeat(full), "·".repeat(BAR.saturating_sub(full)));
             let stands = if place == EUROPE { how_it_stands(traffic) } else { String::new() };
             lines.push(format!("  {region}  {full}{rest} {share:>5.1}%  {stands}"));
         }
         lines.push(String::new());
-        lines.extend(self.last.iter().map(|event| event.chars().take(110).collect()));
+        lines.extend(self.last.iter().map(|event| event.chars().take(WIDTH).collect()));
         lines.resize(6 + EVENTS, String::new());
         let mut text = if self.drawn > 0 { format!("\x1b[{}A", self.drawn) } else { String::new() };
         self.drawn = lines.len();
@@ -127,5 +129,5 @@ fn how_it_stands(traffic: &Traffic) -> String {
     let Some(region) = regions.find(|region| region.name.as_str() == REGIONS[EUROPE]) else { return String::new() };
     let ceiling = region.ceiling.get() * 100.0;
     let out = region.readmitted_in.map_or("", |_| ", evacuated");
-    format!("{}{out}; may have {ceiling:.0}% of its part", region.phase)
+    format!("{}{out}, at most {ceiling:.0}%", region.phase)
 }
