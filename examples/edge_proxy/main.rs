@@ -17,7 +17,7 @@
 //! | `expect` | bodies that wait for `100 Continue` |
 //! | `unsent` | which failures prove that nothing was sent |
 //! | `tunnel` | connections that change their protocol |
-//! | `admin`, `status`, `counts` | the operator's port |
+//! | `admin`, `regions`, `status`, `counts`, `events` | the operator's port |
 //! | `options`, `table`, `upstreams`, `run`, `life` | from the command line to open ports, and to the end |
 #![allow(
     clippy::disallowed_methods,
@@ -130,6 +130,9 @@ fn greet(edge: &Edge) {
     say!("  curl http://{proxy}/headers");
     say!("  curl http://{admin}/status");
     say!("  curl -X PUT -H 'content-type: application/json' -d '{split}' http://{admin}/split/{ROUTE}");
+    if let [_, second, ..] = regions[..] {
+        say!("  curl -X POST 'http://{admin}/evacuate/{second}?for=60&reason=practice'");
+    }
     if !edge.paces.is_empty() {
         say!("  curl -X PUT 'http://{admin}/slow/{}?ms=100'", regions[0]);
     }

@@ -65,6 +65,12 @@ async fn the_status_has_the_table_its_generation_and_the_decisions() {
     assert_eq!((&region["rank"], &region["share"], &region["in_flight"]), (&json!(0), &json!(1.0), &json!(0)));
     let spare = &status["table"]["clusters"]["eu-west"]["regions"]["us-east"];
     assert_eq!((&spare["rank"], &spare["share"]), (&json!(1), &json!(0.0)));
+    for region in [region, spare] {
+        assert_eq!((&region["phase"], &region["usable"], &region["ceiling"]), (&json!("up"), &json!(1.0), &json!(1.0)));
+        assert_eq!(region["evacuated_for_seconds"], Value::Null);
+        assert!(region["endpoints"].as_object().is_some_and(|of| of.values().all(|one| one["health"] == "well")));
+    }
+    assert_eq!(status["events"], json!([]));
     let decisions = status["decisions"]["all"].as_object().expect("clusters");
     let counts = decisions.values().flat_map(|regions| regions.as_object().expect("regions").values());
     assert_eq!(counts.map(|count| count.as_u64().expect("a count")).sum::<u64>(), 20);
@@ -207,6 +213,9 @@ async fn a_page_of_another_origin_can_neither_change_nor_read() {
     for page in foreign {
         let (status, _) = refusal(&put("/split/all", &format!("{OWN}{page}"), r#"{"us-east": 1}"#)).await;
         assert_eq!(status, "403", "{page}");
+        // A page may post without asking its browser's leave first.
+        let post = format!("POST /evacuate/us-east?for=60 HTTP/1.1\r\n{OWN}{page}content-length: 0\r\n\r\n");
+        assert_eq!(refusal(&post).await.0, "403", "{page}");
         let (head, _) = ask(&demo().await, &get("/status", &format!("host: localhost\r\n{page}"))).await;
         assert_eq!(head.status(), "403", "{page}");
     }
@@ -226,6 +235,9 @@ async fn methods_and_paths_that_are_not_there_are_said_to_be_so() {
     for (request, status, allow) in [
         ("POST /status HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n", "405", vec!["GET, HEAD"]),
         ("GET /split/all HTTP/1.1\r\nhost: localhost\r\n\r\n", "405", vec!["PUT"]),
+        ("PUT /evacuate/us-east?for=60 HTTP/1.1\r\nhost: localhost\r\n\r\n", "405", vec!["POST"]),
+        ("GET /readmit/us-east HTTP/1.1\r\nhost: localhost\r\n\r\n", "405", vec!["POST"]),
+        ("POST /evacuate HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n", "404", vec![]),
         ("DELETE /split/all HTTP/1.1\r\nhost: localhost\r\n\r\n", "405", vec!["PUT"]),
         ("GET /stat HTTP/1.1\r\nhost: localhost\r\n\r\n", "404", vec![]),
         ("HEAD /status HTTP/1.1\r\nhost: localhost\r\n\r\n", "200", vec![]),

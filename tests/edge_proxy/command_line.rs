@@ -4,6 +4,7 @@ use crate::edge::options::{InFlight, Options, Upstream};
 use crate::edge::run::Edge;
 use crate::edge_with;
 use clap::Parser;
+use contraflow::table::{Failover, Outlier};
 use contraflow::{Hedge, Retry};
 use std::time::Duration;
 
@@ -86,6 +87,18 @@ fn retries_are_on_unless_they_are_switched_off() {
     assert_eq!(retry(&["--try-timeout", "500"]), per_try);
     for off in [&["--retries", "1"][..], &["--no-retries"], &["--no-retries", "--try-timeout", "500"]] {
         assert_eq!(retry(off), Retry::none());
+    }
+}
+
+#[test]
+fn upstreams_are_taken_out_only_when_it_is_asked_for_and_a_ramp_has_a_length() {
+    let options = |arguments: &[&str]| parse(arguments).expect("options");
+    assert_eq!((options(&[]).outlier(), options(&[]).failover()), (None, Failover::default()));
+    assert_eq!(options(&["--outlier"]).outlier(), Some(Outlier::default()));
+    assert_eq!(options(&["--ramp", "0"]).failover(), Failover::default().ramp(Duration::ZERO));
+    for ramp in ["-1", "1.5", "86401", "1s", ""] {
+        let said = parse(&[&format!("--ramp={ramp}")]).expect_err("no such ramp");
+        assert!(said.starts_with(&format!("error: invalid value '{ramp}' for '--ramp <SECONDS>'")), "{said}");
     }
 }
 

@@ -17,6 +17,7 @@ mod bad_bodies;
 mod bodies;
 mod command_line;
 mod expect;
+mod failover;
 mod forwarded;
 mod hop_by_hop;
 mod hosts;
@@ -56,6 +57,8 @@ async fn edge_with(upstreams: &[(&str, SocketAddr)], change: impl FnOnce(&mut Op
         no_retries: false,
         try_timeout: None,
         hedge: None,
+        outlier: false,
+        ramp: 120,
         http2_upstreams: false,
         allow_remote_admin: false,
         trust_forwarded: false,

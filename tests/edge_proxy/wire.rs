@@ -93,7 +93,7 @@ impl Head {
 }
 
 impl Wire {
-    fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a socket");
         Wire { stream, came: Vec::new() }
     }

@@ -6,6 +6,8 @@
 //! its own name into `Host`.
 
 use super::counts::Counts;
+use super::events::Events;
+use super::regions;
 use super::status::status;
 use super::upstreams::{Paces, REGIONS, WORKERS};
 use bytes::Bytes;
@@ -38,30 +40,40 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const HELP: &str = "\
 GET /status
-    the table in force, its generation, the limits, the decisions so far by route, cluster and region, and the attempts:
-    how many were sent as first, second and so on; why others were made; why not, where they might have been
+    the table in force, its generation, how each region and endpoint stands, the limits, the decisions so far by route,
+    cluster and region, and the attempts: how many were sent as first, second and so on; why others were made; why not,
+    where they might have been; the last events
 PUT /split/ROUTE
     {\"CLUSTER\": WEIGHT, ...} as the route's split, with content-type: application/json
+POST /evacuate/REGION?for=600&over=60&reason=TEXT
+    take the region out of all clusters for so many seconds, by degrees over so many of them; without `over` at once
+POST /readmit/REGION
+    let it back before its time, by degrees (--ramp)
 PUT /slow/REGION?ms=100
     slow the region's upstream, if it is the program's own: so long for a request, 4 at once; 0 for not at all
 ";
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     traffic: Traffic,
     counts: Arc<Counts>,
+    events: Arc<Events>,
     paces: Paces,
     is_remote_allowed: bool,
 }
 
 /// A refusal: its status, and a sentence.
-struct Refused(StatusCode, String);
+pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
 
 impl Admin {
-    pub(crate) fn new(traffic: &Traffic, counts: &Arc<Counts>, paces: &Paces, is_remote_allowed: bool) -> Self {
-        Admin { traffic: traffic.clone(), counts: counts.clone(), paces: paces.clone(), is_remote_allowed }
+    /// Counts and keeps events of the traffic from now on.
+    pub(crate) fn new(traffic: &Traffic, paces: &Paces, is_remote_allowed: bool) -> Self {
+        let (counts, events) = (Arc::new(Counts::default()), Arc::new(Events::new()));
+        traffic.observe(counts.clone());
+        traffic.observe(events.clone());
+        Admin { traffic: traffic.clone(), counts, events, paces: paces.clone(), is_remote_allowed }
     }
 
     /// The answer to a request, whatever happens.
@@ -77,15 +89,21 @@ impl Admin {
     async fn carry_out(&self, request: Request<Incoming>) -> Result<Answer, Refused> {
         self.refuse_strangers(&request)?;
         let path = request.uri().path().to_owned();
+        let query = request.uri().query();
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        let changes = request.method() == Method::PUT;
-        match (&*path, path.strip_prefix("/split/"), path.strip_prefix("/slow/")) {
-            ("/status", ..) if reads => Ok(json(&status(&self.traffic, &self.counts))),
-            ("/", ..) if reads => Ok(text(StatusCode::OK, HELP)),
-            (_, Some(route), _) if changes => self.split(&decoded(route)?, request).await,
-            (_, _, Some(region)) if changes => self.slow(&decoded(region)?, request.uri().query()),
-            ("/status" | "/", ..) => Ok(only("GET, HEAD")),
-            (_, Some(_), _) | (_, _, Some(_)) => Ok(only("PUT")),
+        let (puts, posts) = (request.method() == Method::PUT, request.method() == Method::POST);
+        let inside = path.strip_prefix('/').unwrap_or(&path);
+        let (what, name) = inside.split_once('/').map_or((inside, None), |(what, name)| (what, Some(name)));
+        match (what, name) {
+            ("status", None) if reads => Ok(json(&status(&self.traffic, &self.counts, &self.events))),
+            ("", None) if reads => Ok(text(StatusCode::OK, HELP)),
+            ("split", Some(route)) if puts => self.split(&decoded(route)?, request).await,
+            ("slow", Some(region)) if puts => self.slow(&decoded(region)?, query),
+            ("evacuate", Some(region)) if posts => regions::evacuate(&self.traffic, &decoded(region)?, query),
+            ("readmit", Some(region)) if posts => regions::readmit(&self.traffic, &decoded(region)?),
+            ("status" | "", None) => Ok(only("GET, HEAD")),
+            ("split" | "slow", Some(_)) => Ok(only("PUT")),
+            ("evacuate" | "readmit", Some(_)) => Ok(only("POST")),
             _ => Err(Refused(
                 StatusCode::NOT_FOUND,
                 format!("there is nothing at {path}; there is:\n{}", HELP.trim_end()),
@@ -240,7 +258,7 @@ fn only(methods: &'static str) -> Answer {
     answer
 }
 
-fn json(value: &serde_json::Value) -> Answer {
+pub(super) fn json(value: &serde_json::Value) -> Answer {
     answer(StatusCode::OK, "application/json", format!("{value:#}\n"))
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use clap::value_parser;
+use contraflow::table::{Failover, Outlier};
 use contraflow::{Hedge, Limit, Retry};
 use http::uri::{Authority, Scheme, Uri};
 use std::net::SocketAddr;
@@ -60,6 +61,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "MS", value_parser = value_parser!(u64).range(1..))]
     pub(crate) hedge: Option<u64>,
 
+    /// Take upstreams out that fail, and leave regions whose upstreams do.
+    ///
+    /// By the answers alone: five failures in a row, or far too many. After 30 s, which double each time, one request finds out
+    /// whether it is well again. A region of which less than half is well is left to the others; it has to be well for a minute
+    /// before it comes back.
+    #[arg(long)]
+    pub(crate) outlier: bool,
+
+    /// How many seconds a region takes to its full part when it comes back, from trouble or from an evacuation: 0 for at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = value_parser!(u64).range(..=86_400))]
+    pub(crate) ramp: u64,
+
     /// Speak HTTP/2 with prior knowledge to all upstreams: for gRPC. They see their own address as the host.
     #[arg(long)]
     pub(crate) http2_upstreams: bool,
@@ -85,6 +98,16 @@ impl Options {
             Some(milliseconds) => retry.per_try(Duration::from_millis(milliseconds)),
             None => retry,
         }
+    }
+
+    /// When upstreams are taken out. Never unless it is asked for: whose failures are its caller's fault only its owner knows.
+    pub(crate) fn outlier(&self) -> Option<Outlier> {
+        self.outlier.then(Outlier::default)
+    }
+
+    /// How regions stand in for each other.
+    pub(crate) fn failover(&self) -> Failover {
+        Failover::default().ramp(Duration::from_secs(self.ramp))
     }
 
     /// When a second copy is sent. Never unless it is asked for: how long is too long only the upstreams' owner knows.

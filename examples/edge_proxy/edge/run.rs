@@ -1,7 +1,6 @@
 //! The whole of it: from options to two open ports, and to the end.
 
 use super::admin::Admin;
-use super::counts::Counts;
 use super::life::Life;
 use super::options::{Options, Upstream};
 use super::proxy::Proxy;
@@ -12,7 +11,6 @@ use contraflow::Traffic;
 use hyper::service::service_fn;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -55,19 +53,16 @@ impl Edge {
             _ => 1,
         };
         let traffic = Traffic::new(table(&upstreams, weight, options).map_err(|error| error.to_string())?);
-        let counts = Arc::new(Counts::default());
-        traffic.observe(counts.clone());
-
+        let operator = Admin::new(&traffic, &paces, options.allow_remote_admin);
         let handler = Proxy::new(&traffic, options, &life);
         tokio::spawn(serve(proxy, life.clone(), move |client| {
             let handler = handler.with(client);
             service_fn(move |request| handler.answer(request))
         }));
-        let handler = Admin::new(&traffic, &counts, &paces, options.allow_remote_admin);
         tokio::spawn(serve(admin, life.clone(), move |_| {
-            let handler = handler.clone();
+            let operator = operator.clone();
             service_fn(move |request| {
-                let answer = handler.clone().answer(request);
+                let answer = operator.clone().answer(request);
                 async move { Ok::<_, Infallible>(answer.await) }
             })
         }));

@@ -1,6 +1,7 @@
 //! What is in force and what has happened, as JSON.
 
 use super::counts::Counts;
+use super::events::Events;
 use contraflow::Traffic;
 use contraflow::state::LimitStatus;
 use contraflow::table::{RouteSpec, Table};
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// The table in force with what is known of its endpoints, the decisions so far, and what was sent again. Names are keys.
-pub(crate) fn status(traffic: &Traffic, counts: &Counts) -> Value {
+pub(crate) fn status(traffic: &Traffic, counts: &Counts, events: &Events) -> Value {
     let (table, status) = loop {
         let (snapshot, status) = (traffic.snapshot(), traffic.status());
         if snapshot.generation() == status.generation {
@@ -25,6 +26,7 @@ pub(crate) fn status(traffic: &Traffic, counts: &Counts) -> Value {
         "decisions": counts.decisions(),
         "rejections": counts.rejections(),
         "attempts": counts.attempts(),
+        "events": events.last(),
     })
 }
 
@@ -44,11 +46,15 @@ fn of_cluster(cluster: &ClusterStatus) -> Value {
     })
 }
 
+/// `ceiling` is the part of its share that its life lets it have; `evacuated_for_seconds` is what is left of it.
 fn of_region(region: &RegionStatus) -> Value {
     json!({
         "rank": region.rank,
         "share": region.share.get(),
-        "readmitted_in_seconds": region.readmitted_in.map(|left| left.as_secs_f64()),
+        "phase": region.phase.to_string(),
+        "usable": region.usable.get(),
+        "ceiling": region.ceiling.get(),
+        "evacuated_for_seconds": region.readmitted_in.map(|left| left.as_secs_f64()),
         "in_flight": region.in_flight,
         "limit": region.limit.as_ref().map(of_limit),
         "retry_share": region.retry_share,
@@ -77,6 +83,7 @@ fn of_endpoint(endpoint: &EndpointStatus) -> Value {
     json!({
         "address": endpoint.address,
         "weight": endpoint.weight,
+        "health": endpoint.health.to_string(),
         "in_flight": endpoint.in_flight,
         "successes": endpoint.successes,
         "failures": endpoint.failures,

@@ -11,7 +11,7 @@ pub(crate) const ROUTE: &str = "all";
 /// To the head of the answer, and an upload comes before it: the crate's 15 s would end those that take longer.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A cluster for each region, by its name, which that region serves, and the others when it is evacuated.
+/// A cluster for each region, by its name, which that region serves, and the others when it fails or is evacuated.
 ///
 /// So the split says where traffic should go, and the ranks where it goes when it cannot. Each endpoint is in every cluster,
 /// and counted in each for itself. So is the limit: a region serves as many at once for each cluster.
@@ -23,6 +23,11 @@ pub(crate) fn table(
     let regions = regions(upstreams);
     let clusters = regions.iter().fold(TableSpec::new().deadline(DEADLINE), |spec, own| {
         spec.cluster(*own, |cluster| {
+            let cluster = cluster.failover(options.failover());
+            let cluster = match options.outlier() {
+                Some(outlier) => cluster.outlier(outlier),
+                None => cluster,
+            };
             let cluster = match options.limit.limit() {
                 Some(limit) => cluster.limit(limit),
                 None => cluster,
