@@ -222,6 +222,8 @@ async fn whole(upstreams: Vec<Upstream>) -> (SocketAddr, Edge) {
         no_retries: true,
         try_timeout: None,
         hedge: None,
+        outlier: false,
+        ramp: 120,
         http2_upstreams: false,
         allow_remote_admin: false,
         trust_forwarded: false,

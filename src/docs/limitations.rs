@@ -2,12 +2,17 @@
 //!
 //! **Not ours:** TLS, HTTP parsing, compression, authentication, requests a second for each user, rewriting.
 //!
-//! **Not yet:** health, outlier detection and capacity. Until health exists every
-//! endpoint that active checks do not find down counts as healthy, whatever its outcomes, and a region's declared [`Capacity`](crate::table::Capacity) is kept in
-//! the table but read by no decision; and an endpoint that only fails has no response time, so
-//! [`PeakEwma`](crate::Pick::PeakEwma) finds it free. One that is gone goes on getting its share of first attempts: with one of two
-//! gone, half of the requests need a retry, and the budget has one for ten successes. A refusal says its reason, not which
-//! routes came near or which regions are out: [`status`](crate::Traffic::status) does.
+//! **Health is asked for:** without an [`Outlier`](crate::Outlier) or a prober every endpoint counts as healthy, whatever its
+//! outcomes, and one that only fails has no response time, so [`PeakEwma`](crate::Pick::PeakEwma) finds it free. A refusal says its
+//! reason, not which routes came near or which regions are out: [`status`](crate::Traffic::status) does.
+//!
+//! **What region failover cannot do:**
+//! - Each process judges by its own traffic. One that sends a region little takes long to find it sick.
+//! - A probe is a user's request. In a region whose share is nothing it is one that would have gone elsewhere.
+//! - Who decides by hand ([`Snapshot::decide`](crate::Snapshot::decide)) takes no probes: there, what is ejected comes back by
+//!   what the layers send, or with [`Rules::Envoy`](crate::table::Rules::Envoy) by time.
+//! - A region that fails 30% of its requests is left only if [`fail_below`](crate::Failover::fail_below) says so.
+//! - [`Capacity::Share`](crate::table::Capacity::Share) holds in expectation; `Rps` and `InFlight` are of one process.
 //!
 //! **What retries cannot do:**
 //! - An answer whose head was handed on is not taken back, however its body ends.

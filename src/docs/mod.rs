@@ -2,6 +2,7 @@
 //!
 //! - [`getting_started`]: from an empty file to traffic that can be moved.
 //! - [`patterns`]: what people do with it, and how it is written.
+//! - [`failover`]: how a region loses traffic, who takes it, and how it comes back.
 //! - [`limits`]: how many requests may be in flight, who waits, and how the number is found.
 //! - [`limits_lab`]: every algorithm in every scenario, as the lab prints it.
 //! - [`retries`]: what is sent again, and what keeps that from making an outage worse.
@@ -12,6 +13,7 @@
 //! - [`internals`]: one request through the core, and the rules that keep it right.
 
 pub mod defaults;
+pub mod failover;
 pub mod getting_started;
 pub mod internals;
 pub mod limitations;

@@ -184,9 +184,9 @@ mod tests {
             let burst = (per_second / BURST_OF).max(1);
             for (first, from) in admitted.iter().enumerate() {
                 for (last, to) in admitted.iter().enumerate().skip(first) {
-                    let most = burst + (to - from) * per_second / 1_000_000_000;
-                    prop_assert!((last - first) as u64 + 1 <= most + 1, "{} in {} ns", last - first + 1, to - from);
-                    prop_assert!(to > from || (last - first) as u64 + 1 <= burst);
+                    let (count, most) = ((last - first) as u64 + 1, burst + (to - from) * per_second / 1_000_000_000 + 1);
+                    prop_assert!(count <= most, "{} in {} ns", count, to - from);
+                    prop_assert!(to > from || count <= burst);
                 }
             }
         }

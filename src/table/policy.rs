@@ -127,8 +127,8 @@ pub enum Pick {
     #[default]
     LeastInFlight,
     /// The cheaper of two drawn by weight, cost being the peak-sensitive moving average of the response time, times
-    /// the requests in flight and this one (Finagle's `p2cPeakEwma`, decay 10 s). Until health exists an endpoint that
-    /// only fails looks free, and draws traffic.
+    /// the requests in flight and this one (Finagle's `p2cPeakEwma`, decay 10 s). Without an
+    /// [`Outlier`] an endpoint that only fails looks free, and draws traffic.
     PeakEwma,
     /// By a Maglev table over the sticky key, or over a random word where there is no key (Eisenbud et al., NSDI 2016).
     Maglev(Maglev),

@@ -1,6 +1,8 @@
 //! What an operator and a table say of regions, health aside: residency, home, evacuation, practice and declared capacity.
 #![cfg(feature = "testing")]
 #![allow(clippy::wildcard_imports, reason = "the parts share what they are written in terms of")]
+#![allow(clippy::float_cmp, reason = "shares of one half are exact")]
+#![allow(clippy::disallowed_types, reason = "the one lock is the crate's own, and these are its users")]
 
 mod capacity;
 mod evacuation;

@@ -16,7 +16,7 @@ pub(super) fn snapshot(spec: TableSpec) -> Snapshot {
 pub(super) fn publish(registry: &mut Registry, table: &Table, generation: u64, now: Instant) -> Snapshot {
     let generation = Generation::from_u64(generation);
     let handles = registry.adopt(table, generation, now);
-    Snapshot::new(generation, table.clone(), handles, &registry)
+    Snapshot::new(generation, table.clone(), handles, registry)
 }
 
 /// A table of one cluster with one region, and a route to it.

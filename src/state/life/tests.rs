@@ -1,3 +1,4 @@
+use super::RegionPhase::{Failing, Holding, Returning, Up};
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -31,7 +32,6 @@ fn ours_hysteresis() {
         life.observe(part(health), at(second), &knobs);
         seen.push((life.phase(), life.ceiling(at(second), &knobs) * STEPS / WHOLE));
     }
-    use RegionPhase::{Failing, Holding, Returning, Up};
     // 1 s and 61 s of a ramp of 120 s: 0.008 and 0.508, in 64ths rounded down.
     let expected = [
         (Up, 64),

@@ -167,7 +167,7 @@ fn a_ceiling_gates_the_way_up_but_never_sheds() {
     let gated = |percent| Intake { ceiling: part(percent, 100), ..region(0, 100) };
     assert_eq!(percents(&[gated(0), region(1, 100)]), [0, 100, 0]);
     assert_eq!(percents(&[gated(10), region(1, 100)]), [10, 90, 0]);
-    // The standby holds 70% and the region may have 10%: the last 20% go to both, as their health is, two to one.
+    // The standby holds 70% and the region may have 10%: the last 20% are the standby's too, which is all there.
     assert_eq!(percents(&[gated(10), region(1, 50)]), [10, 90, 0]);
     assert_eq!(percents(&[gated(0), region(1, 0)]), [100, 0, 0]);
 }
