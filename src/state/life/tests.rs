@@ -72,7 +72,7 @@ fn the_hold_doubles_with_each_failure_and_is_forgotten_by_being_up() {
         // It has just come back when it fails again.
         life.observe(WHOLE, at(now), &knobs);
         life.up_since = Some(at(now));
-        assert_eq!(life.phase(), RegionPhase::Up);
+        assert_eq!(life.phase(), Up);
     }
     assert_eq!(holds, [60, 120, 240, 480, 600, 600]);
     life.observe(0, at(now + 100_000), &knobs);
@@ -85,9 +85,9 @@ fn a_dip_on_the_way_back_aborts_it_and_doubles_the_hold() {
     life.observe(0, at(0), &knobs);
     life.observe(WHOLE, at(10), &knobs);
     life.observe(WHOLE, at(100), &knobs);
-    assert_eq!((life.phase(), life.ceiling(at(100), &knobs)), (RegionPhase::Returning, WHOLE / 64 * 16));
+    assert_eq!((life.phase(), life.ceiling(at(100), &knobs)), (Returning, WHOLE / 64 * 16));
     let transitions = life.observe(part(0.6), at(100), &knobs);
-    assert_eq!(transitions[0].to, RegionPhase::Failing);
+    assert_eq!(transitions[0].to, Failing);
     assert_eq!(life.ceiling(at(100), &knobs), WHOLE / 64 * 16, "it is left from where it was");
     assert_eq!(life.hold(&knobs), Duration::from_secs(120));
 }
@@ -104,9 +104,9 @@ proptest! {
             now = now.after(Duration::from_millis(pause));
             let before = life.phase();
             let transitions = life.observe(part(health), now, &knobs);
-            failures += transitions.iter().filter(|one| one.to == RegionPhase::Failing && one.from != RegionPhase::Holding).count();
+            failures += transitions.iter().filter(|one| one.to == Failing && one.from != Holding).count();
             let in_gap = (0.5..0.69).contains(&health);
-            prop_assert!(!in_gap || before != RegionPhase::Up || transitions.is_empty());
+            prop_assert!(!in_gap || before != Up || transitions.is_empty());
             let elapsed = now.since(Instant::START).as_secs() as usize;
             prop_assert!(failures <= elapsed / 60 + 1, "{failures} in {elapsed} s");
         }

@@ -244,6 +244,7 @@ fn all_are_checked_wherever_they_stand() {
 }
 
 /// What is wrong with a table whose route, cluster and defaults have these knobs.
+#[expect(clippy::large_types_passed_by_value, reason = "written where they are used")]
 fn merged(defaults: Knobs, cluster: Knobs, route: Knobs) -> Vec<String> {
     let mut spec = api().route("r", |r| r.any().to("api"));
     (spec.defaults, spec.clusters[0].knobs, spec.routes[0].knobs) = (defaults, cluster, route);
