@@ -31,6 +31,10 @@
 //! | [`retry_budget`](crate::table::ClusterSpec::retry_budget) | 0.1 for each success, 10 saved up, one in 10 s without any | An outage is made worse by a tenth at most, and by nothing once all fails; Finagle's fifth is of requests, so it goes on while the outage lasts. |
 //! | [`trusts`](crate::TableSpec::trusts) | nobody | Whoever can send a header could make a payment idempotent, or switch off the retries of others. |
 //! | [`slow_start`](crate::table::Knobs::slow_start) | off | As Envoy. What a cold endpoint can take is known to its owner only. Where it is on: from 10% of the weight in a line, Envoy's `min_weight_percent` and aggression 1. |
+//! | [`outlier`](crate::table::Knobs::outlier) | off | Whose fault a failure is only its owner knows. Where it is on: Envoy's five in a row, 10 s window, 30 s to 300 s out, its volumes; half of a region at most, since a region is the unit that fails over here, where Envoy's 10% is of a cluster. |
+//! | a failover's `overprovisioning`, `panic_below` | 140%, 50% | Envoy's. |
+//! | a failover's `fail_below`, `recover_above`, `hold`, `ramp` | 50%, 70%, 60 s, 120 s | A gap and a hold that keepalived and GCP have and no proxy has (GCP undrains at 35% after it drained at 25%, for 60 s); two minutes is eight of a thousand a second for cold caches. |
+//! | a failover's `drain`, `trickle` | 10 s, none | A drain is for regions that still work; a standby that serves costs what its owner has to say. |
 //! | Maglev [`size`](crate::table::Maglev::size) | the first of 1021 .. 655 373 that is at least 100 x sum / least weight | The rule of thumb `M > 100 N` keeps shares within 1% and a slot; Envoy's fixed 65 537 is 262 kB even for three endpoints. |
 //! | Maglev [`max_load_percent`](crate::table::Maglev::max_load_percent) | unbounded | As Envoy. A bound of 125 to 200 trades stickiness for evenness. |
 //! | decay of response times | 10 s | Finagle and tower. |

@@ -74,7 +74,8 @@
 //! nothing changes. An evacuated region returns by the same ramp.
 //!
 //! # The operator's word
-//! [`evacuate`](crate::Traffic::evacuate) empties a region in every cluster, at once or by degrees, until its time is over, through publishes
+//! [`plan`](crate::Traffic::plan) says beforehand who would get what, against what it can take, and which requests would have no legal
+//! home. [`evacuate`](crate::Traffic::evacuate) empties a region in every cluster, at once or by degrees, until its time is over, through publishes
 //! and rollbacks, and for requests that have an older table pinned. [`practise`](crate::Traffic::practise) has a few requests keep
 //! away from a region that works, to see that all is well without it. [`status`](crate::Traffic::status) shows for each region its phase,
 //! its share, its ceiling and what each endpoint's health is, and an [`Observer`](crate::Observer) hears of each verdict with its

@@ -105,6 +105,18 @@ impl View {
         View { epoch, turn, next_change, shares, shed, regions, probing, overprovisioning }
     }
 
+    /// The shares without a region, and what nobody would take.
+    pub(crate) fn shares_without(&self, out: u32) -> (Weighted<u32>, u64) {
+        let intake = |(place, region): (u32, &RegionView)| {
+            let intake = region.intake();
+            Intake { weight: if place == out { 0 } else { intake.weight }, ..intake }
+        };
+        let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
+        let shares = share(&intakes, self.overprovisioning);
+        let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
+        (Weighted::new(used.map(|(place, part)| (place, part.total()))), shares.shed)
+    }
+
     /// The shares of these regions, if there were no others.
     pub(crate) fn shares_among(&self, allowed: impl Fn(u32) -> bool) -> Weighted<u32> {
         let intake = |(place, region): (u32, &RegionView)| {

@@ -107,7 +107,7 @@ impl Traffic {
     }
 
     /// The name of a region that some cluster has.
-    fn known_region(&self, region: &str) -> Result<Name, UnknownRegion> {
+    pub(super) fn known_region(&self, region: &str) -> Result<Name, UnknownRegion> {
         let writer = self.core.writer.lock();
         let known = || writer.registry.region_names();
         let found = known().find(|name| **name == *region).cloned();

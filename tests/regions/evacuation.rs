@@ -57,3 +57,23 @@ fn observers_hear_of_it_with_its_reason() {
     let [contraflow::Event::Evacuated { region, over, reason, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((region.as_str(), *over, reason.as_deref()), ("eu", Duration::ZERO, Some("INC-7")));
 }
+
+#[test]
+fn a_plan_says_what_would_fit_and_changes_nothing() {
+    let mut spec = three_regions();
+    for (name, capacity) in [("us", Capacity::InFlight(10)), ("ap", Capacity::Rps(50))] {
+        spec.cluster_mut("api").expect("it").region_mut(name).expect("it").capacity = Some(capacity);
+    }
+    let (traffic, _) = traffic(spec.resident(Match::new().path("/vault"), ["eu"]));
+    let before = traffic.status();
+    let plan = traffic.plan("eu").expect("a region");
+    assert_eq!(traffic.status(), before);
+    let [us] = &plan.receivers[..] else { panic!("{plan}") };
+    assert_eq!((us.region.as_str(), us.after.get(), us.load(), us.in_flight_limit), ("us", 1.0, Some(0.0), Some(10)));
+    assert_eq!(plan.homeless.len(), 1);
+    assert!(!plan.is_safe());
+    traffic.evacuate("us", HOUR).expect("a region");
+    let plan = traffic.plan("eu").expect("a region");
+    assert_eq!(plan.receivers[0].load_at(100.0), Some(2.0), "{plan}");
+    assert!(traffic.plan("mars").is_err());
+}
