@@ -220,9 +220,10 @@ impl EndpointState {
     }
 
     /// Whether it has left so many requests in a row without an answer that it looks like a hole rather than like a part
-    /// of a busy region: what it does not answer says nothing of what the region can take.
+    /// of a busy region, or is out for its answers: what it does not answer says nothing of what the region can take.
     pub(crate) fn is_suspect(&self) -> bool {
-        self.failures.load(Ordering::Relaxed) >= SUSPECT
+        let is_out = |health: &Arc<Health>| health.phase().0 != Phase::In;
+        self.failures.load(Ordering::Relaxed) >= SUSPECT || self.health().is_some_and(is_out)
     }
 
     /// Gives back what a request held.
