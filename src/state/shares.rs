@@ -69,7 +69,7 @@ impl Intake {
         Intake { rank, weight, healthy: WHOLE, degraded: 0, ceiling: WHOLE, capacity: None, hosts: 1, trickle: 0 }
     }
 
-    fn live(&self) -> u64 {
+    pub(super) fn live(&self) -> u64 {
         (self.healthy + self.degraded).min(WHOLE)
     }
 

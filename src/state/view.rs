@@ -106,17 +106,25 @@ impl View {
         View { epoch, turn, next_change, shares, shed, regions, probing, overprovisioning }
     }
 
-    /// The shares of these regions, if there were no others.
-    pub(crate) fn shares_among(&self, allowed: impl Fn(u32) -> bool) -> Weighted<u32> {
+    /// The shares of the regions that are left to a request, if there were no others. `open` are those that it may go to, by place;
+    /// `is_left` says of each whether it has not been passed over yet.
+    ///
+    /// Who passed over what lives is not sent to what does not: only where all of its regions look dead are all as good.
+    pub(crate) fn shares_among(&self, open: u64, is_left: impl Fn(u32) -> bool) -> Weighted<u32> {
+        let is_open = |place: u32, region: &RegionView| region.weight > 0 && open >> place & 1 == 1;
+        let lives = |region: &RegionView| region.intake().live() > 0;
+        let any_lives = (0..).zip(&self.regions).any(|(place, region)| is_open(place, region) && lives(region));
+        let mut any_left = false;
         let intake = |(place, region): (u32, &RegionView)| {
             let intake = region.intake();
-            Intake { weight: if allowed(place) { intake.weight } else { 0 }, trickle: 0, ..intake }
+            let is_used = is_open(place, region) && (!any_lives || intake.live() > 0) && is_left(place);
+            any_left |= is_used;
+            Intake { weight: if is_used { intake.weight } else { 0 }, trickle: 0, ..intake }
         };
-        let mut places = (0..).zip(&self.regions);
-        if !places.any(|(place, region)| region.weight > 0 && allowed(place)) {
+        let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
+        if !any_left {
             return Weighted::new([]);
         }
-        let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
         let shares = share(&intakes, self.overprovisioning);
         let used = (0..).zip(shares.portions).filter(|(_, portion)| portion.total() > 0);
         Weighted::new(used.map(|(place, portion)| (place, portion.total())))
