@@ -66,7 +66,7 @@ fn choose_again(
     reason: RegionReason,
 ) -> Option<ChosenRegion> {
     let vetoed = vetoed(cluster, loads);
-    let left = view.shares_among(|place| (within & !vetoed) >> place & 1 == 1 && !is_exhausted(view, place, passed));
+    let left = view.shares_among(within & !vetoed, |place| !is_exhausted(view, place, passed));
     Some(ChosenRegion { reason, vetoed, ..choose(cluster, &left, key, draws)? })
 }
 

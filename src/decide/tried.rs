@@ -146,7 +146,7 @@ impl<L: Loads> Following<'_, L> {
         let open = self.within.unwrap_or(u64::MAX) & !vetoed;
         let has_any =
             |region: u32| view.regions[region as usize].endpoints.iter().any(|one| allows(region, one.member));
-        let shares = view.shares_among(|region| open >> region & 1 == 1 && has_any(region));
+        let shares = view.shares_among(open, has_any);
         let chosen = choose(cluster, &shares, self.keys.0, draws)?;
         let region = ChosenRegion { vetoed, reason: RegionReason::Retried, ..chosen };
         let choosing = Choosing {

@@ -194,6 +194,11 @@ impl EndpointState {
         self.health().is_some_and(|health| health.try_probe(at_once))
     }
 
+    /// Probes that are under way.
+    pub(crate) fn probes(&self) -> u32 {
+        self.health().map_or(0, |health| health.probes())
+    }
+
     /// Gives the place of a probe back that was not sent, or says nothing.
     pub(crate) fn release_probe(&self) {
         if let Some(health) = self.health() {

@@ -73,6 +73,11 @@ impl Intake {
         Intake { rank, weight, healthy: WHOLE, degraded: 0, ceiling: WHOLE, capacity: None, trickle: 0 }
     }
 
+    /// What of it may be used.
+    pub(super) fn live(&self) -> u64 {
+        (self.healthy + self.degraded).min(WHOLE)
+    }
+
     fn tier(&self, tier: usize) -> u64 {
         // Together at most all, whatever the caller rounded.
         let healthy = self.healthy.min(WHOLE);

@@ -41,6 +41,8 @@ pub(crate) struct View {
     pub(crate) regions: Box<[RegionView]>,
     /// Endpoints, by place of region and endpoint, that wait for a probe.
     pub(crate) probing: Box<[(u32, u32)]>,
+    /// The shares of regions that are all well, while some endpoint waits for a probe: whose users a region's are.
+    pub(crate) nominal: Weighted<u32>,
     overprovisioning: u64,
 }
 
@@ -75,7 +77,7 @@ impl View {
         let has_weight =
             |region: &Region, endpoint: u32| region.weight() > 0 && region.endpoints()[endpoint as usize].weight() > 0;
         let probing = probing.filter(|&(region, endpoint)| has_weight(&cluster.regions()[region as usize], endpoint));
-        let probing = probing.collect();
+        let probing: Box<[_]> = probing.collect();
         let intakes: Vec<Intake> = (cluster.regions().iter().zip(handles).zip(ranks))
             .map(|((region, handle), &rank)| {
                 let (intake, changes) = intake(region, handle, rank, &failover, now);
@@ -84,6 +86,7 @@ impl View {
             })
             .collect();
         let overprovisioning = u64::from(failover.overprovisioning);
+        let nominal = if probing.is_empty() { Weighted::new([]) } else { nominal(&intakes, overprovisioning) };
         let shares = match failover.shares {
             SharesBy::Waterfall => share(&intakes, overprovisioning),
             SharesBy::Envoy => like_envoy(cluster, &intakes, &failover),
@@ -102,7 +105,7 @@ impl View {
                 view
             })
             .collect();
-        View { epoch, turn, next_change, shares, shed, regions, probing, overprovisioning }
+        View { epoch, turn, next_change, shares, shed, regions, probing, nominal, overprovisioning }
     }
 
     /// The shares without a region, and what nobody would take.
@@ -117,21 +120,37 @@ impl View {
         (Weighted::new(used.map(|(place, part)| (place, part.total()))), shares.shed)
     }
 
-    /// The shares of these regions, if there were no others.
-    pub(crate) fn shares_among(&self, allowed: impl Fn(u32) -> bool) -> Weighted<u32> {
+    /// The shares of the regions that are left to a request, if there were no others. `open` are those that it may go to, by place;
+    /// `is_left` says of each whether it has not been passed over yet.
+    ///
+    /// Who passed over what lives is not sent to what does not: only where all of its regions look dead are all as good.
+    pub(crate) fn shares_among(&self, open: u64, is_left: impl Fn(u32) -> bool) -> Weighted<u32> {
+        let is_open = |place: u32, region: &RegionView| region.weight > 0 && open >> place & 1 == 1;
+        let lives = |region: &RegionView| region.intake().live() > 0;
+        let any_lives = (0..).zip(&self.regions).any(|(place, region)| is_open(place, region) && lives(region));
+        let mut any_left = false;
         let intake = |(place, region): (u32, &RegionView)| {
             let intake = region.intake();
-            Intake { weight: if allowed(place) { intake.weight } else { 0 }, trickle: 0, ..intake }
+            let is_used = is_open(place, region) && (!any_lives || intake.live() > 0) && is_left(place);
+            any_left |= is_used;
+            Intake { weight: if is_used { intake.weight } else { 0 }, trickle: 0, ..intake }
         };
-        let mut places = (0..).zip(&self.regions);
-        if !places.any(|(place, region)| region.weight > 0 && allowed(place)) {
+        let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
+        if !any_left {
             return Weighted::new([]);
         }
-        let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
         let shares = share(&intakes, self.overprovisioning);
         let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
         Weighted::new(used.map(|(place, part)| (place, part.total())))
     }
+}
+
+/// The shares of these regions if all were well.
+fn nominal(intakes: &[Intake], overprovisioning: u64) -> Weighted<u32> {
+    let well: Vec<Intake> = intakes.iter().map(|intake| Intake::well(intake.rank, intake.weight)).collect();
+    let shares = share(&well, overprovisioning);
+    let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
+    Weighted::new(used.map(|(place, part)| (place, part.total())))
 }
 
 /// Shares by Envoy's arithmetic. Hosts are counted by weight.

@@ -105,6 +105,8 @@ pub struct EndpointStatus {
     pub in_flight: u32,
     /// Of those, requests that wait for the head of their answer.
     pub waiting: u32,
+    /// Requests in flight that find out whether it may be used again.
+    pub probes: u32,
     /// Requests it answered well.
     pub successes: u64,
     /// Requests it failed.
@@ -133,6 +135,7 @@ impl Status {
                             incarnation: state.incarnation(),
                             in_flight: state.in_flight(),
                             waiting: state.waiting(),
+                            probes: state.probes(),
                             successes: state.successes(),
                             failures: state.failures(),
                             response_time: state.average(now),

@@ -178,6 +178,12 @@ impl Health {
         self.testimony.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
     }
 
+    /// Slots in use.
+    pub(crate) fn probes(&self) -> u32 {
+        // Relaxed: to be shown.
+        (self.testimony.load(Ordering::Relaxed) & SLOTS) as u32
+    }
+
     /// Gives back the slot of a probe that says nothing.
     pub(crate) fn release_probe(&self) {
         debug_assert!(self.testimony.load(Ordering::Relaxed) & SLOTS > 0, "a slot is given back once");
