@@ -127,7 +127,7 @@ fn choose_place(
     let (region_key, endpoint_key) = digest.keys(route);
     let within = digest.within(snapshot.table());
     if !view.probing.is_empty()
-        && let Some((region, endpoint)) = choose_probe(cluster, view, within, (region_key, draws), loads, passed)
+        && let Some((region, endpoint)) = choose_probe(cluster, view, within, region_key, loads, passed)
     {
         return Ok(decision(snapshot, digest, found, view, draws, passed, region, endpoint));
     }

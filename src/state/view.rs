@@ -41,8 +41,6 @@ pub(crate) struct View {
     pub(crate) regions: Box<[RegionView]>,
     /// Endpoints, by place of region and endpoint, that wait for a probe.
     pub(crate) probing: Box<[(u32, u32)]>,
-    /// The shares of regions that are all well, while some endpoint waits for a probe: whose users a region's are.
-    pub(crate) nominal: Weighted<u32>,
     overprovisioning: u64,
 }
 
@@ -86,7 +84,6 @@ impl View {
             })
             .collect();
         let overprovisioning = u64::from(failover.overprovisioning);
-        let nominal = if probing.is_empty() { Weighted::new([]) } else { nominal(&intakes, overprovisioning) };
         let shares = match failover.shares {
             SharesBy::Waterfall => share(&intakes, overprovisioning),
             SharesBy::Envoy => like_envoy(cluster, &intakes, &failover),
@@ -105,7 +102,7 @@ impl View {
                 view
             })
             .collect();
-        View { epoch, turn, next_change, shares, shed, regions, probing, nominal, overprovisioning }
+        View { epoch, turn, next_change, shares, shed, regions, probing, overprovisioning }
     }
 
     /// The shares without a region, and what nobody would take.
@@ -143,14 +140,6 @@ impl View {
         let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
         Weighted::new(used.map(|(place, part)| (place, part.total())))
     }
-}
-
-/// The shares of these regions if all were well.
-fn nominal(intakes: &[Intake], overprovisioning: u64) -> Weighted<u32> {
-    let well: Vec<Intake> = intakes.iter().map(|intake| Intake::well(intake.rank, intake.weight)).collect();
-    let shares = share(&well, overprovisioning);
-    let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
-    Weighted::new(used.map(|(place, part)| (place, part.total())))
 }
 
 /// Shares by Envoy's arithmetic. Hosts are counted by weight.
@@ -276,6 +265,11 @@ impl Building<'_> {
 impl RegionView {
     fn intake(&self) -> Intake {
         self.bounded.as_ref().map_or_else(|| Intake::well(self.rank, u64::from(self.weight)), |intake| **intake)
+    }
+
+    /// Its rank, as seen from where the process runs.
+    pub(crate) fn rank(&self) -> u32 {
+        self.rank
     }
 
     /// The part of its weight that an endpoint may use: of 64; zero when it may not be used.

@@ -56,6 +56,8 @@ fn a_survivor_is_never_sent_more_than_its_rate() {
         holds_rate(&world, 300.0);
         let later = world.measured().between(7.0, 19.0);
         assert!(later.ok as f64 > 0.95 * 300.0 * 12.0, "{later:?}");
+        // What does not fit is refused here, and not sent to fail elsewhere.
+        assert_eq!(later.failed, 0, "{later:?}");
         assert_eq!(later.refused(), later.refused_for(Reason::Rate), "{later:?}");
         let [low, normal, high] = [Priority::Low, Priority::Normal, Priority::High].map(|one| refused(&later, one));
         assert!(low > 0.9 && high < 0.01 && normal < 0.5, "{low} {normal} {high}");
@@ -73,6 +75,7 @@ fn a_survivor_never_has_more_in_flight_than_it_can() {
         assert!(world.measured().all().load("us").peak_in_flight <= 3, "I-18: {:?}", world.measured().all());
         let later = world.measured().between(7.0, 19.0);
         assert!(later.ok as f64 > 180.0 * 12.0, "{later:?}");
+        assert_eq!(later.failed, 0, "{later:?}");
         let typed = later.refused_for(Reason::Limit) + later.refused_for(Reason::Priority);
         assert_eq!(later.refused(), typed, "{later:?}");
         let [low, normal, high] = [Priority::Low, Priority::Normal, Priority::High].map(|one| refused(&later, one));

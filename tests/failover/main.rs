@@ -161,7 +161,3 @@ fn times_left(world: &RegionWorld, name: &str) -> usize {
     let all = transitions(world, name);
     all.iter().filter(|(_, from, to)| *to == RegionPhase::Failing && was_in(*from)).count()
 }
-
-fn now(world: &RegionWorld) -> f64 {
-    second(world.now())
-}
