@@ -4,6 +4,7 @@
 //! table has, builds the views, swaps one pointer and remembers the table. What an old table leaves behind waits in a list
 //! until nobody has it pinned: dropping a thousand routes is the publisher's work, not the last request's.
 
+mod endpoints;
 mod history;
 mod pin;
 mod shared;

@@ -144,6 +144,7 @@
 
 mod attempt;
 mod failover;
+mod follow;
 mod held;
 mod leaf;
 mod limit;
@@ -155,6 +156,7 @@ mod stack;
 
 pub use attempt::Attempt;
 pub use failover::{FailoverFuture, FailoverLayer, FailoverService};
+pub use follow::{Answer, Follow, NoSuchRegion, Resolve, Unresolved};
 pub use held::Held;
 pub use leaf::{
     Dial, DialError, DialFuture, HostPolicy, Leaf, NotAPrefix, NotReady, Origin, OriginLeaf, Passthrough,
