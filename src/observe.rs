@@ -157,7 +157,7 @@ pub enum Event {
         region: Name,
         /// How many endpoints it would remove.
         removed: usize,
-        /// Of so many.
+        /// Of so many that were there before, and still are.
         known: usize,
         /// When the first of them goes, if the answers lack it until then; `None` when the answer was empty,
         /// which is never believed, and while the source fails.

@@ -194,6 +194,7 @@ impl Follower {
                 return Settled::Away;
             };
             let judged = self.quarantine.judge(known, wanted, now);
+            let (added, removed, changed) = difference(known, &judged.endpoints);
             if *known != judged.endpoints[..] {
                 let mut spec = spec.clone();
                 if let Some(endpoints) = self.endpoints_mut(&mut spec) {
@@ -208,7 +209,6 @@ impl Follower {
                         self.seen = Some(published.generation());
                         self.tell(&snapshot, |cluster, region| {
                             let generation = published.generation();
-                            let (added, removed, changed) = difference(known, &judged.endpoints);
                             Event::Discovered { cluster, region, generation, added, removed, changed }
                         });
                     }
@@ -219,7 +219,7 @@ impl Follower {
                     Err(PublishError::NothingBefore { .. } | PublishError::Forgotten { .. }) => return Settled::Away,
                 }
             }
-            let (held, known) = (judged.held.len(), known.len());
+            let (held, known) = (judged.held.len(), known.len() - removed);
             (self.quarantine, self.until) = (judged.then, judged.until);
             let told = std::mem::replace(&mut self.told, Told::Held(judged.held, judged.until));
             if held > 0 && told != self.told {
