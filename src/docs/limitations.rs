@@ -30,6 +30,12 @@
 //! - A hedge goes to an endpoint of the region that was not tried. A region of one is never hedged, unless by
 //!   [`other_region`](crate::Hedge::other_region).
 //!
+//! **What discovery cannot do:**
+//! - It counts names. A list of the same names with other addresses, all of them wrong, is taken as it is; so is what is added.
+//! - An answer that holds a few of many in turn, as some DNS servers give, looks like one that loses the rest: they stay while each is
+//!   named again within a minute, and those that are really gone with them.
+//! - `lookup_host` does not say how long an answer is good for: ask as often as it may change.
+//!
 //! **By design:**
 //! - Deadlines and `hold_at_most` are kept by tokio's timers, to the millisecond. Outside a tokio runtime a future that has to
 //!   wait panics, unless there is no deadline or the clock is moved by hand; `hold_at_most` is not kept there.

@@ -76,6 +76,17 @@ fn an_answer_that_makes_no_sound_table_is_refused_as_a_whole() {
     assert_eq!(followed.names(), "abcd");
 }
 
+#[test]
+fn a_refused_answer_is_forgotten() {
+    let mut followed = followed("ab");
+    followed.answers("abc").answers("abb");
+    followed.told();
+    followed.traffic.publish(spec("a").build().unwrap()).unwrap();
+    followed.after(seconds(1));
+    assert_eq!(followed.names(), "abc");
+    assert_eq!(followed.told(), ["+2 -0 ~0"]);
+}
+
 /// Another who follows the same region, and believes all that is not empty.
 fn followed_again(followed: &Followed) -> Followed {
     let source = Source::default();

@@ -63,7 +63,7 @@ fn a_region_that_somebody_removed_is_not_put_back_and_taken_up_when_it_is() {
 #[test]
 fn a_table_with_placeholders_gets_the_newest_answer_within_a_second() {
     let mut followed = followed("a");
-    followed.answers("abcd").after(seconds(100));
+    followed.answers("abcd").after(seconds(100)).answers("dcba");
     followed.told();
     followed
         .traffic

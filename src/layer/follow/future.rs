@@ -77,7 +77,7 @@ impl<S> Follow<S> {
     /// Sets which part of the endpoints may go at once; more is held back until it is [confirmed](Self::confirm_after).
     ///
     /// Counted over `confirm_after`, so that steps count together; one endpoint may always go, if others stay. Default: half.
-    /// Of 20 endpoints 10 may go at once, of 3 one. [`Ratio::ONE`] holds nothing back; [`Ratio::ZERO`] lets one go at a time.
+    /// Of 20 endpoints 10 may go at once, of 3 one. [`Ratio::ONE`] holds nothing back, [`Ratio::ZERO`] all but one.
     pub fn remove_at_most(mut self, part: Ratio) -> Self {
         self.follower.rule().remove_at_most = part;
         self
