@@ -288,7 +288,8 @@ impl Traffic {
     /// Puts the table before the one in force back in force, as a new generation.
     ///
     /// Rolling back twice goes back two tables, not to and fro. What is gone back to is in force too and takes a place in the
-    /// [`history`](Self::history), so a full history takes 16 rollbacks in a row.
+    /// [`history`](Self::history), so a full history takes 16 rollbacks in a row. Lists that a
+    /// [`Follow`](crate::layer::Follow) put into a table count as that table, and the newest comes back within a second.
     ///
     /// # Errors
     /// [`PublishError::NothingBefore`] when there is none before, or no longer: the last 32 are remembered.

@@ -17,16 +17,16 @@ impl Traffic {
     /// Follows who knows the endpoints of a region: each list that the stream gives becomes the region's, and nothing else of
     /// the table changes. Spawn the future; dropped, it leaves the last list in force.
     ///
-    /// Names are identity: an endpoint that is in both lists keeps all that was learned of it. Addresses, weights and authorities are
-    /// taken as they are. A list that is equal to what is in force, in whatever order, publishes nothing.
+    /// Names are identity: an endpoint that is in both lists keeps all that was learned of it. Addresses, weights and
+    /// authorities are taken as they are. A list that is equal to what is in force, in whatever order, publishes nothing.
     ///
     /// A list that removes more than [half](Follow::remove_at_most) of the endpoints at once is [believed
     /// later](Follow::confirm_after), an empty one never. One that makes no sound table is refused as a whole. All of that is
     /// told to an [`Observer`](crate::Observer), as [`Event`](crate::Event)s.
     ///
-    /// The region must be in the table when it begins. If somebody publishes a table without it, the future waits until it is back; into
-    /// a table that brings other endpoints, it puts the newest list within a second. So endpoints that are changed by hand do
-    /// not stay. [`rollback`](Self::rollback) goes over lists, to the table before the last that a person put in force.
+    /// The region must be in the table when it begins. If somebody publishes a table without it, the future waits until it is
+    /// back; into a table that brings other endpoints, it puts the newest list within a second. So endpoints that are changed
+    /// by hand do not stay. [`rollback`](Self::rollback) goes over lists, to the table before the last that a person put in force.
     ///
     /// ```
     /// use contraflow::table::EndpointSpec;
@@ -85,8 +85,8 @@ impl<S> Follow<S> {
 
     /// Sets for how long all lists must lack an endpoint until it goes, where many would go at once.
     ///
-    /// Default: 60 s, two rounds of a resolver that asks twice a minute. It must be longer than the time between two lists of a source that is
-    /// asked, or one bad list is enough. Zero holds nothing back; an empty list is not believed whatever this is.
+    /// Default: 60 s, two rounds of a resolver that asks twice a minute. It must be longer than the time between two lists of a
+    /// source that is asked, or one bad list is enough. Zero holds nothing back; an empty list is not believed whatever this is.
     pub fn confirm_after(mut self, time: Duration) -> Self {
         self.follower.rule().confirm_after = time;
         self

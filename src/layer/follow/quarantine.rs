@@ -1,8 +1,8 @@
 //! Which removals are believed at once, and which must be asked for until they are believed.
 //!
 //! A registry that restarts, a resolver that is cut off, a filter with a typing error: all of them answer, with less than there
-//! is. Eureka's servers stop expiring when more than 15% of what they expect fails to renew, and wait for an operator; Envoy
-//! falls back on all hosts when less than half seem healthy. 15% counts heartbeats of hundreds; of four endpoints it would be
+//! is. Eureka's servers stop expiring entries when more than 15% of the renewals that they expect stay out; Envoy falls back
+//! on all hosts when less than half seem healthy. 15% counts heartbeats of hundreds; of four endpoints it would be
 //! less than one, and each deploy would wait. The prices differ too: a removal held back wrongly costs some attempts at a
 //! dead endpoint, which health and retries are for; one believed wrongly costs the region. So:
 //!
@@ -11,8 +11,7 @@
 //!   entries one by one would empty the region in steps that are each small enough. New endpoints make up for what went,
 //!   so that a deploy that replaces all, one by one, is no loss.
 //! - More than that is held back, while what is new comes in. Each endpoint that is held goes once the answers have lacked it
-//!   for `confirm_after` without a break. No clock runs for an answer that is empty, and a source that failed begins anew: neither says
-//!   anything of an endpoint.
+//!   for `confirm_after` without a break. An empty answer and a failure are a break: neither says anything of an endpoint.
 //! - Nothing that was missing all that time is held when somebody else's table brings it back: that was judged already.
 
 use crate::table::EndpointSpec;

@@ -28,12 +28,12 @@ impl Traffic {
     /// Follows the addresses of a name: asks at once and then every so often, and puts what is answered into the table as
     /// [`follow`](Self::follow) does. Spawn the future.
     ///
-    /// `ask` makes one question. What it gives may be [`SocketAddr`](std::net::SocketAddr)s, which become endpoints that have their
-    /// address as a name, so that what was learned of one stays with the address; or [`EndpointSpec`]s, with weights. While it fails,
-    /// takes longer than 10 s (or `every`, if that is longer) or finds nothing, the last answer stays.
+    /// `ask` makes one question. What it gives may be [`SocketAddr`](std::net::SocketAddr)s, which become endpoints that have
+    /// their address as a name, so that what was learned of one stays with the address; or [`EndpointSpec`]s, with weights.
+    /// While it fails, takes longer than 10 s (or `every`, if that is longer) or finds nothing, the last answer stays.
     ///
-    /// `every` is at least a second, and jittered by a quarter either way. An answer must hold all addresses: a server that gives a few of
-    /// many in turn looks like one that loses the rest.
+    /// `every` is at least a second, and jittered by a quarter either way. An answer must hold all addresses: a server that
+    /// gives a few of many in turn looks like one that loses the rest.
     ///
     /// ```
     /// # use contraflow::Traffic;
