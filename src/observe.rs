@@ -216,4 +216,43 @@ pub enum Event {
         /// Which.
         region: Name,
     },
+    /// A discovery answer changed the endpoints of a region.
+    Discovered {
+        /// Of this cluster.
+        cluster: Name,
+        /// Which.
+        region: Name,
+        /// Of the table that has them.
+        generation: Generation,
+        /// How many endpoints are new.
+        added: usize,
+        /// How many are gone.
+        removed: usize,
+        /// How many have another address, authority or weight.
+        changed: usize,
+    },
+    /// A discovery answer would remove too many endpoints at once: they stay until it is confirmed. Told when others are held back
+    /// than before, or for longer.
+    Quarantined {
+        /// Of this cluster.
+        cluster: Name,
+        /// Which.
+        region: Name,
+        /// How many endpoints it would remove.
+        removed: usize,
+        /// Of so many that were there before, and still are.
+        known: usize,
+        /// When the first of them goes, if the answers lack it until then; `None` when the answer was empty,
+        /// which is never believed, and while the source fails.
+        until: Option<Instant>,
+    },
+    /// A discovery has no answer, or one that makes no sound table: the last good one stays.
+    DiscoveryFailed {
+        /// Of this cluster.
+        cluster: Name,
+        /// Which.
+        region: Name,
+        /// What the source, or the table, said.
+        why: String,
+    },
 }

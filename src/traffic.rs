@@ -4,6 +4,7 @@
 //! table has, builds the views, swaps one pointer and remembers the table. What an old table leaves behind waits in a list
 //! until nobody has it pinned: dropping a thousand routes is the publisher's work, not the last request's.
 
+mod endpoints;
 mod evacuation;
 mod health;
 mod history;
@@ -272,7 +273,8 @@ impl Traffic {
     /// Puts the table before the one in force back in force, as a new generation.
     ///
     /// Rolling back twice goes back two tables, not to and fro. What is gone back to is in force too and takes a place in the
-    /// [`history`](Self::history), so a full history takes 16 rollbacks in a row.
+    /// [`history`](Self::history), so a full history takes 16 rollbacks in a row. Lists that a
+    /// [`Follow`](crate::layer::Follow) put into a table count as that table, and the newest comes back within a second.
     ///
     /// # Errors
     /// [`PublishError::NothingBefore`] when there is none before, or no longer: the last 32 are remembered.

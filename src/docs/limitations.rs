@@ -36,12 +36,17 @@
 //!   [`other_region`](crate::Hedge::other_region).
 //!
 //! **What active checks cannot do:**
-//! - They leave endpoints out of a region and never a region out of its cluster: where all are down, all are used. A *degraded*
-//!   endpoint is shown, and used as any other.
+//! - Where all endpoints of a cluster are down, all are used: then the checks are doubted.
 //! - An endpoint that comes by a publish gets requests for the moment until the prober's task runs.
 //! - Verdicts are this process's, and end with its prober.
 //! - While as many checks as may be under way wait for endpoints that answer nobody, the others are late.
 //! - A check of an endpoint whose address changed goes on, at the old address, and counts.
+//!
+//! **What discovery cannot do:**
+//! - It counts names. A list of the same names with other addresses, all of them wrong, is taken as it is; so is what is added.
+//! - An answer that holds a few of many in turn, as some DNS servers give, looks like one that loses the rest: they stay while each is
+//!   named again within a minute, and those that are really gone with them.
+//! - `lookup_host` does not say how long an answer is good for: ask as often as it may change.
 //!
 //! **By design:**
 //! - Deadlines and `hold_at_most` are kept by tokio's timers, to the millisecond. Outside a tokio runtime a future that has to

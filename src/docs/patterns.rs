@@ -222,9 +222,42 @@
 //! ```
 //!
 //! # Several who change the table
-//! An admin port, a deploy and a discovery loop do not lose each other's changes: [`edit`](crate::Traffic::edit) reads,
+//! An admin port, a deploy and a discovery do not lose each other's changes: [`edit`](crate::Traffic::edit) reads,
 //! changes and publishes, and begins again if somebody else was first. Who has shown a table to a person before changing it
 //! uses [`publish_if`](crate::Traffic::publish_if) with the generation that was shown.
+//!
+//! # Discovery
+//! Where endpoints come and go by themselves, somebody knows them: DNS, a registry, the scheduler. A future that you spawn keeps a
+//! region's endpoints as they say. An address that stays keeps what was learned of it.
+//!
+//! ```
+//! # use contraflow::{TableSpec, Traffic};
+//! use contraflow::Ratio;
+//! use std::time::Duration;
+//!
+//! # async fn follow() -> Result<(), Box<dyn std::error::Error>> {
+//! let table = TableSpec::new()
+//!     .cluster("shop", |c| c.region("us-east", |r| r.endpoint("seed", "10.0.0.1:80")))
+//!     .route("all", |r| r.any().to("shop"))
+//!     .build()?;
+//! let traffic = Traffic::new(table);
+//! let ask = || tokio::net::lookup_host("shop.internal:80");
+//! let follow = traffic.resolve("shop", "us-east", Duration::from_secs(30), ask).remove_at_most(Ratio::percent(34));
+//! tokio::spawn(follow);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Who is told of changes, and need not ask, gives a stream of lists to [`follow`](crate::Traffic::follow). A region in the table
+//! must have an endpoint, so give it one that you know, and only one: a single endpoint is replaced at once, several wait a minute.
+//!
+//! A list that lacks [more than half](crate::layer::Follow::remove_at_most) of the endpoints is probably wrong. What is new in it is
+//! used at once; what it lacks goes when it was lacking [for a minute](crate::layer::Follow::confirm_after). An empty list is
+//! never believed: to empty a region, set its weight to 0, or [`evacuate`](crate::Traffic::evacuate) it. An alert on
+//! [`Event::Quarantined`](crate::Event::Quarantined) and [`Event::DiscoveryFailed`](crate::Event::DiscoveryFailed) is worth having.
+//!
+//! The lists have the last word on the endpoints of their region, and none on anything else. Who wants to change one by hand stops the
+//! future first. [`rollback`](crate::Traffic::rollback) takes back what people published, and not a list.
 //!
 //! # Counters, traces, logs
 //! An [`Observer`](crate::Observer) hears of each decision, attempt, outcome and event with the snapshot, so that names are at

@@ -112,6 +112,10 @@
 //! # Ok::<(), contraflow::TableError>(())
 //! ```
 //!
+//! # Discovery
+//! [`Traffic::follow`](crate::Traffic::follow) and [`Traffic::resolve`](crate::Traffic::resolve) are futures that keep a region's
+//! endpoints as somebody else knows them. Like all that runs beside requests, they are the caller's to spawn.
+//!
 //! # Readiness
 //! A stack is always ready: what it would have to wait for depends on the request. `call` decides and counts the request as
 //! in flight; the future drives a clone of the endpoint's service ready and hands the request over. So a stack can be
@@ -144,6 +148,7 @@
 
 mod attempt;
 mod failover;
+mod follow;
 mod held;
 mod leaf;
 mod limit;
@@ -156,6 +161,7 @@ mod stack;
 
 pub use attempt::Attempt;
 pub use failover::{FailoverFuture, FailoverLayer, FailoverService};
+pub use follow::{Answer, Follow, NoSuchRegion, Resolve, Unresolved};
 pub use held::Held;
 pub use leaf::{
     Dial, DialError, DialFuture, HostPolicy, Leaf, NotAPrefix, NotReady, Origin, OriginLeaf, Passthrough,

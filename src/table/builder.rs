@@ -17,6 +17,7 @@ use super::spec::{
 use super::trust::{Claims, TrustRule};
 use crate::error::TableError;
 use crate::protocol::Priority;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 impl TableSpec {
@@ -323,6 +324,14 @@ impl EndpointSpec {
     pub fn tls_name(mut self, name: impl Into<String>) -> Self {
         self.tls_name = Some(name.into());
         self
+    }
+}
+
+impl From<SocketAddr> for EndpointSpec {
+    /// An endpoint of weight 1 whose name is its address.
+    fn from(address: SocketAddr) -> Self {
+        let address = address.to_string();
+        EndpointSpec::new(address.clone(), address)
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Cause {
     Edit,
     /// Somebody went back to the table of this generation.
     Rollback(Generation),
+    /// A [`Follow`](crate::layer::Follow) put newer endpoints into the table of this generation.
+    Discovery(Generation),
 }
 
 impl Revision {
@@ -55,10 +57,10 @@ impl Revision {
         self.at
     }
 
-    /// The generation whose table this is: its own, or the one that was gone back to.
+    /// The generation whose table this is: its own, the one that was gone back to, or the one that got newer endpoints.
     fn origin(&self) -> Generation {
         match self.cause {
-            Cause::Rollback(origin) => origin,
+            Cause::Rollback(origin) | Cause::Discovery(origin) => origin,
             Cause::Publish | Cause::Edit => self.generation,
         }
     }
@@ -73,7 +75,14 @@ impl History {
         History(VecDeque::from([first]))
     }
 
+    /// Of the answers of a discovery that followed one another only the last is remembered: a night of them would leave
+    /// nothing else to go back to.
     pub(super) fn push(&mut self, revision: Revision) {
+        if matches!(revision.cause, Cause::Discovery(_))
+            && self.0.back().is_some_and(|last| last.cause == revision.cause)
+        {
+            self.0.pop_back();
+        }
         if self.0.len() == REMEMBERED {
             self.0.pop_front();
         }
@@ -84,10 +93,15 @@ impl History {
         self.0.iter().cloned().collect()
     }
 
+    /// The generation whose table is in force.
+    pub(super) fn origin(&self) -> Generation {
+        self.0.back().map_or(Generation::FIRST, Revision::origin)
+    }
+
     /// The table before the one in force. Going back from a table that was gone back to starts at that table's own place,
     /// and lands on a table that was itself put in force, not gone back to.
     pub(super) fn before(&self) -> Result<(Generation, Table), PublishError> {
-        let origin = self.0.back().map_or(Generation::FIRST, Revision::origin);
+        let origin = self.origin();
         let before = self.0.iter().rev().find(|revision| revision.generation < origin);
         let before = before.ok_or_else(|| PublishError::NothingBefore { oldest: self.oldest() })?;
         Ok((before.origin(), before.table.clone()))
