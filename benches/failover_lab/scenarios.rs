@@ -8,6 +8,7 @@ use crate::rules::Rules;
 use crate::shared::figures::{Experiment, MANY, Rows};
 use contraflow::Ratio;
 use contraflow::testing::{Fault, RegionWorld};
+use contraflow::time::Instant;
 use std::time::Duration;
 
 /// What a region declares.
@@ -41,7 +42,8 @@ fn begin(rules: Rules, seed: u64, per_second: f64) -> RegionWorld {
 }
 
 fn end(mut world: RegionWorld, seconds: u64, survivors: &[&str]) -> Rows {
-    world.run_for(Duration::from_secs(ONSET + seconds) - world.now().since(contraflow::time::Instant::START));
+    let passed = world.now().since(Instant::START);
+    world.run_for(Duration::from_secs(ONSET + seconds).saturating_sub(passed));
     // Those that came at the end get their answers.
     world.demand(0.0);
     world.run_for(Duration::from_secs(2));

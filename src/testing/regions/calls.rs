@@ -163,7 +163,9 @@ pub(super) fn poll_woken(world: &mut World<Regions>) {
             Poll::Pending => _ = state.calls.open.insert(number, call),
             Poll::Ready(answer) => settle(state, &call, &answer, now),
         }
-        sent.into_iter().for_each(|errand| enter(world, errand));
+        for errand in sent {
+            enter(world, errand);
+        }
     }
 }
 
