@@ -440,7 +440,11 @@ fn a_user_stays_while_nothing_changes() {
     world.run_for(2 * MINUTE);
     for (key, homes) in homes(&std::mem::take(&mut world.state.trace)) {
         let home = before[&key].first().expect("one");
-        assert!(home.starts_with("us") || homes.len() == 1 && homes.contains(home), "{home}, then {homes:?}");
+        // What the first rank cannot carry without it runs down to the second, a few of the others' users too.
+        assert!(
+            home.starts_with("us") || homes.iter().all(|to| to == home || to.starts_with("ap")),
+            "{home}, then {homes:?}"
+        );
     }
     world.run_for(MINUTE);
     assert_eq!(homes(&world.state.trace), before);

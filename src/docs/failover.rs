@@ -26,7 +26,7 @@
 //! traffic.set_home(Some("us-east"))?;
 //!
 //! // At 3 a.m.: out over two minutes, back by itself in half an hour.
-//! let minutes = |n| Duration::from_secs(60 * n);
+//! let minutes = |n: u64| Duration::from_secs(60 * n);
 //! traffic.evacuate("us-east", Evacuation::lasting(minutes(30)).over(minutes(2)).because("INC-7"))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -125,17 +125,18 @@ impl View {
         let is_open = |place: u32, region: &RegionView| region.weight > 0 && open >> place & 1 == 1;
         let lives = |region: &RegionView| region.intake().live() > 0;
         let any_lives = (0..).zip(&self.regions).any(|(place, region)| is_open(place, region) && lives(region));
-        let mut any_left = false;
+        let is_used =
+            |place: u32, region: &RegionView| is_open(place, region) && (!any_lives || lives(region)) && is_left(place);
+        // Nothing is written where nobody is left: a refusal allocates nothing.
+        if !(0..).zip(&self.regions).any(|(place, region)| is_used(place, region)) {
+            return Weighted::new([]);
+        }
         let intake = |(place, region): (u32, &RegionView)| {
             let intake = region.intake();
-            let is_used = is_open(place, region) && (!any_lives || intake.live() > 0) && is_left(place);
-            any_left |= is_used;
+            let is_used = is_used(place, region);
             Intake { weight: if is_used { intake.weight } else { 0 }, trickle: 0, ..intake }
         };
         let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
-        if !any_left {
-            return Weighted::new([]);
-        }
         let shares = share(&intakes, self.overprovisioning);
         let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
         Weighted::new(used.map(|(place, part)| (place, part.total())))

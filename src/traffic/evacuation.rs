@@ -14,7 +14,7 @@ use std::time::Duration;
 /// use contraflow::traffic::Evacuation;
 /// use std::time::Duration;
 ///
-/// let minutes = |n| Duration::from_secs(n * 60);
+/// let minutes = |n: u64| Duration::from_secs(n * 60);
 /// let evacuation = Evacuation::lasting(minutes(30)).over(minutes(2)).because("INC-7: packet loss");
 /// assert_eq!(Evacuation::from(minutes(30)).over(minutes(2)).because("INC-7: packet loss"), evacuation);
 /// ```

@@ -63,6 +63,7 @@ fn who_asks_about_the_future_changes_nothing() {
 #[test]
 fn the_status_knows_that_an_evacuation_has_expired_before_any_request_does() {
     let spec = TableSpec::new()
+        .failover(at_once())
         .cluster("api", |c| c.region("eu", |r| r.endpoint("a", "a:80")).region("us", |r| r.endpoint("b", "b:80")))
         .route("all", |r| r.any().to("api"));
     let (traffic, hand) = traffic(spec);
@@ -135,6 +136,7 @@ fn an_epoch_is_never_used_again_for_a_cluster_that_comes_back() {
     let first = traffic.status().clusters[0].epoch;
     let whole = traffic.snapshot().table().clone();
     let other = TableSpec::new()
+        .failover(at_once())
         .cluster("else", |c| c.region("eu", |r| r.endpoint("a", "a:80")))
         .route("all", |r| r.any().to("else"));
     traffic.publish(other.build().expect("a sound table")).expect("nothing refuses");

@@ -63,7 +63,12 @@ fn api(regions: &[(&str, &[&str])]) -> TableSpec {
             })
         })
     };
-    cluster(TableSpec::new()).route("all", |route| route.any().to("api"))
+    cluster(TableSpec::new().failover(at_once())).route("all", |route| route.any().to("api"))
+}
+
+/// Regions that are let back are back at once: how they return is another matter.
+fn at_once() -> contraflow::Failover {
+    contraflow::Failover::default().ramp(std::time::Duration::ZERO)
 }
 
 fn built(spec: TableSpec) -> Table {

@@ -29,8 +29,9 @@ fn few_names() -> impl Strategy<Value = Table> {
     let region = (prop::bool::ANY, 0..2u32, 0..3u32, 1..16u8, 0..3u32);
     let cluster = vec(region, 3);
     (cluster.clone(), cluster).prop_filter_map("nothing to send to", |clusters| {
-        let spec =
-            ["api", "web"].into_iter().zip([clusters.0, clusters.1]).fold(TableSpec::new(), |spec, (name, all)| {
+        let spec = ["api", "web"].into_iter().zip([clusters.0, clusters.1]).fold(
+            TableSpec::new().failover(at_once()),
+            |spec, (name, all)| {
                 spec.cluster(name, |cluster| {
                     let there = REGIONS.into_iter().zip(all).filter(|(_, region)| region.0);
                     there.fold(cluster, |cluster, (name, (_, rank, weight, endpoints, light))| {
@@ -45,7 +46,8 @@ fn few_names() -> impl Strategy<Value = Table> {
                         })
                     })
                 })
-            });
+            },
+        );
         let spec = spec
             .route("web", |route| route.when(Match::new().path_prefix("/web")).to("web"))
             .route("all", |route| route.any().split([("api", 2), ("web", 1)]));

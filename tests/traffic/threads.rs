@@ -84,7 +84,7 @@ fn in_a_storm_of_swaps_no_thread_goes_back_and_no_permit_is_lost() {
 #[test]
 fn concurrent_edits_lose_none_of_each_others_changes() {
     let clusters = ["c0", "c1", "c2", "c3"];
-    let spec = clusters.iter().fold(TableSpec::new(), |spec, name| {
+    let spec = clusters.iter().fold(TableSpec::new().failover(at_once()), |spec, name| {
         spec.cluster(*name, |c| c.region("eu", |r| r.endpoint("a", "a:80").endpoint("b", "b:80")))
     });
     let traffic = Traffic::new(built(spec.route("all", |route| route.any().split(clusters.map(|name| (name, 1))))));
