@@ -3,6 +3,7 @@
 //! - [`getting_started`]: from an empty file to traffic that can be moved.
 //! - [`patterns`]: what people do with it, and how it is written.
 //! - [`failover`]: how a region loses traffic, who takes it, and how it comes back.
+//! - [`failover_lab`]: every scenario of failover under every rule, as the lab prints it.
 //! - [`limits`]: how many requests may be in flight, who waits, and how the number is found.
 //! - [`limits_lab`]: every algorithm in every scenario, as the lab prints it.
 //! - [`retries`]: what is sent again, and what keeps that from making an outage worse.
@@ -14,6 +15,7 @@
 
 pub mod defaults;
 pub mod failover;
+pub mod failover_lab;
 pub mod getting_started;
 pub mod internals;
 pub mod limitations;
