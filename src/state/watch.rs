@@ -144,7 +144,8 @@ impl Watch {
     /// How the region stands.
     pub(crate) fn standing(&self, now: Instant) -> Standing {
         let inner = self.inner.lock();
-        let Live { usable, counted, degraded } = inner.live;
+        // Counted anew: checks may have said something since anybody looked, and endpoints are read now too.
+        let Live { usable, counted, degraded } = inner.detector.live();
         let ceiling = inner.life.ceiling(now, &inner.failover);
         let next_change = inner.detector.next_change().min(inner.life.next_change(now, &inner.failover));
         let degraded = if counted == 0 { 0 } else { part(degraded, counted) };
