@@ -68,7 +68,7 @@ fn api(regions: &[(&str, &[&str])]) -> TableSpec {
 
 /// Regions that are let back are back at once: how they return is another matter.
 fn at_once() -> contraflow::Failover {
-    contraflow::Failover::default().ramp(std::time::Duration::ZERO)
+    contraflow::Failover::default().ramp(Duration::ZERO)
 }
 
 fn built(spec: TableSpec) -> Table {
