@@ -287,8 +287,17 @@ impl<'r> Pouring<'r> {
             Vessel { at: (*at, [*healthy, *degraded]), weight, room }
         });
         let regions = regions.collect();
+        let caps: Box<[_]> =
+            (0..self.regions.len()).map(|at| [HEALTHY, DEGRADED].map(|tier| self.cap(at, tier))).collect();
         let got = &mut self.got;
-        self.left = pour(self.left, regions, |(at, tiers), amount| {
+        self.left = pour(self.left, regions, |(at, mut tiers), mut amount| {
+            // What only its ceiling kept out of a region is its healthy endpoints' first, as below the ceiling.
+            for (tier, vessel) in tiers.iter_mut().enumerate() {
+                let held = caps[at][tier].saturating_sub(got[at][tier]).min(amount);
+                got[at][tier] += held;
+                vessel.room -= held;
+                amount -= held;
+            }
             pour(amount, tiers.into(), |tier, amount| got[at][tier] += amount);
         });
     }

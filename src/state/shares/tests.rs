@@ -172,6 +172,15 @@ fn a_ceiling_gates_the_way_up_but_never_sheds() {
     assert_eq!(percents(&[gated(0), region(1, 0)]), [100, 0, 0]);
 }
 
+/// Three of four that are well carry all at 140%, so the degraded one has nothing to do, gated or not.
+#[test]
+fn what_a_ceiling_kept_out_is_for_the_healthy_first() {
+    for ceiling in [0, 50, 100].map(|percent| part(percent, 100)) {
+        let shares = share(&[Intake { ceiling, degraded: part(1, 4), ..region(0, 75) }], 140);
+        assert_eq!(parts(&shares), [(shares.whole, 0)], "{ceiling}");
+    }
+}
+
 #[test]
 fn a_trickle_keeps_a_live_standby_warm() {
     let standby = |healthy| Intake { trickle: part(4, 100), ..region(1, healthy) };
