@@ -338,12 +338,11 @@ impl Snapshot {
             Ok(admission) => Ok(Permit::new(endpoint, admission, now)),
             Err(refused) => {
                 let name = self.table().cluster_at(decision.cluster).regions()[decision.region as usize].name();
-                Err(match refused {
-                    NotAdmitted::ByEndpoint | NotAdmitted::ByShare => {
-                        Rejected::by_limit(refused.reason(), Some(name), HOLD)
+                Err(match (refused, refused.uncounted()) {
+                    (NotAdmitted::ByRegion(refused), _) => {
+                        region.state.bound.refuse(asker, refused.reason, Some(name), now)
                     }
-                    NotAdmitted::ByRate(after) => Rejected::by_limit(Reason::Rate, Some(name), after),
-                    NotAdmitted::ByRegion(refused) => region.state.bound.refuse(asker, refused.reason, Some(name), now),
+                    (_, after) => Rejected::by_limit(refused.reason(), Some(name), after.unwrap_or(HOLD)),
                 })
             }
         })
@@ -409,7 +408,7 @@ impl Snapshot {
             return self.place_with(digest, found, priority, draws, now, Tickets::Send, passed);
         }
         let handle = self.cluster(digest.cluster);
-        if handle.is_due(&handle.view(), now) {
+        if self.is_due(digest.cluster, now) {
             self.rebuild_due_view(digest.cluster, now);
         }
         if handle.sheds(&handle.view(), priority, draws) {

@@ -3,6 +3,7 @@
 use super::bound::{Admission, Asker, Hold, Refused};
 use super::checks::Checked;
 use super::ewma::PeakEwma;
+use super::gate::HOLD;
 use super::health::{Health, Phase};
 use super::patience::Patience;
 use super::permits::Permits;
@@ -52,7 +53,6 @@ pub(crate) struct Sent {
 
 /// Why a request was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::enum_variant_names, reason = "not admitted by whom")]
 pub(crate) enum NotAdmitted {
     ByRegion(Refused),
     ByEndpoint,
@@ -60,6 +60,8 @@ pub(crate) enum NotAdmitted {
     ByShare,
     /// The region takes no more requests a second; one more after so long.
     ByRate(Duration),
+    /// Whatever refused it, it is no probe there: it goes where it would have gone without.
+    AsProbe,
 }
 
 impl NotAdmitted {
@@ -67,7 +69,7 @@ impl NotAdmitted {
     pub(crate) fn into_refused(self) -> Refused {
         match self {
             NotAdmitted::ByRegion(refused) => refused,
-            NotAdmitted::ByEndpoint => Refused { reason: Reason::Limit, may_wait: false },
+            NotAdmitted::ByEndpoint | NotAdmitted::AsProbe => Refused { reason: Reason::Limit, may_wait: false },
             NotAdmitted::ByShare => Refused { reason: Reason::RetryBudget, may_wait: false },
             NotAdmitted::ByRate(_) => Refused { reason: Reason::Rate, may_wait: false },
         }
@@ -75,6 +77,15 @@ impl NotAdmitted {
 
     pub(crate) fn reason(self) -> Reason {
         self.into_refused().reason
+    }
+
+    /// How long it is until another try makes sense, where no limit counts whom it refuses, and so knows that.
+    pub(crate) fn uncounted(self) -> Option<Duration> {
+        match self {
+            NotAdmitted::ByRegion(_) => None,
+            NotAdmitted::ByRate(after) => Some(after),
+            NotAdmitted::ByEndpoint | NotAdmitted::ByShare | NotAdmitted::AsProbe => Some(HOLD),
+        }
     }
 }
 
@@ -187,6 +198,11 @@ impl EndpointState {
     pub(crate) fn may_be_probed(&self) -> bool {
         let is_half_open = |phase| matches!(phase, Phase::HalfOpen | Phase::DoubtedHalfOpen);
         self.health().is_some_and(|health| is_half_open(health.phase().0) && health.checked() != Checked::Down)
+    }
+
+    /// Whether only probes may go there.
+    pub(crate) fn is_out(&self) -> bool {
+        self.fitness() == Fitness::Out
     }
 
     /// Takes a place for a probe, if it may be probed and fewer than so many are.

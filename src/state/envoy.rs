@@ -10,7 +10,8 @@
 #[cfg(all(test, not(contraflow_loom)))]
 mod tests;
 
-use super::shares::{EVERYBODY, Part, Shares, WHOLE};
+use super::parts::WHOLE;
+use super::shares::{EVERYBODY, Part, Shares};
 
 /// Hosts of a level or of a locality, by number or by weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

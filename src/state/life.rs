@@ -20,8 +20,9 @@
 //! failure but the first comes after a hold, there is at most one for each hold of time (I-25).
 
 use super::parts::{WHOLE, part_of_ratio, proportional};
+use super::ramp::passed;
 use crate::table::Failover;
-use crate::time::{Instant, nanos};
+use crate::time::Instant;
 use std::fmt;
 use std::time::Duration;
 
@@ -197,17 +198,12 @@ impl Life {
 
 /// How many steps of a time that began then have passed.
 fn steps(since: Instant, time: Duration, now: Instant) -> u64 {
-    if time.is_zero() { STEPS } else { proportional(STEPS, nanos(now.since(since)).min(nanos(time)), nanos(time)) }
+    passed(STEPS, since, time, now).0
 }
 
-/// When the next passes; never, when all have.
+/// When the next does; never, when all have.
 fn next_step(since: Instant, time: Duration, now: Instant) -> Instant {
-    let step = steps(since, time, now) + 1;
-    if step > STEPS {
-        return Instant::NEVER;
-    }
-    let due = (u128::from(nanos(time)) * u128::from(step)).div_ceil(u128::from(STEPS));
-    since.after(Duration::from_nanos(due as u64))
+    passed(STEPS, since, time, now).1
 }
 
 #[cfg(all(test, not(contraflow_loom)))]

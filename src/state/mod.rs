@@ -32,6 +32,7 @@ mod patience;
 mod permit;
 mod permits;
 mod practices;
+mod ramp;
 mod rate;
 mod region;
 mod registry;

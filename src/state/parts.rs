@@ -1,7 +1,16 @@
 //! Whole numbers that stand for parts of one.
 
-pub(crate) use super::shares::{WHOLE, part};
 use crate::unit::Ratio;
+
+/// One.
+pub(crate) const WHOLE: u64 = 1 << 32;
+
+/// The part of one that `usable` is of `counted`; all when nothing is counted.
+///
+/// Nothing known is not bad health: endpoints without a verdict are in neither number.
+pub(crate) fn part(usable: u64, counted: u64) -> u64 {
+    if counted == 0 { WHOLE } else { proportional(WHOLE, usable.min(counted), counted) }
+}
 
 /// A part of a part.
 pub(crate) fn part_of(all: u64, part: u64) -> u64 {

@@ -190,12 +190,7 @@ impl Registry {
             for region in cluster.regions() {
                 let Some(known) = slot.regions.get(region.name()) else { continue };
                 let endpoints: Vec<_> = known.endpoints.iter().map(|slot| slot.state.clone()).collect();
-                let reports = Reports {
-                    common: slot.common.clone(),
-                    board: self.board.clone(),
-                    epochs: self.epochs.clone(),
-                    entropy: self.entropy.clone(),
-                };
+                let reports = Reports::new(&slot.common, &self.board, &self.epochs, &self.entropy);
                 // Nothing is known yet, so nobody may begin for it who could not before.
                 _ = watch(cluster, region, &known.state, &endpoints, reports, generation, now);
             }
@@ -323,12 +318,7 @@ impl ClusterSlot {
         adoption.draining.extend(old.map(|gone| gone.state));
         let endpoints: Box<[_]> = slot.endpoints.iter().map(|slot| slot.state.clone()).collect();
         if cluster.outlier().is_some() || adoption.is_checked || slot.state.watch().is_some() {
-            let reports = Reports {
-                common: self.common.clone(),
-                board: adoption.board.clone(),
-                epochs: adoption.epochs.clone(),
-                entropy: adoption.entropy.clone(),
-            };
+            let reports = Reports::new(&self.common, adoption.board, adoption.epochs, adoption.entropy);
             if watch(cluster, region, &slot.state, &endpoints, reports, adoption.generation, adoption.now) {
                 adoption.waited_for.push(BoundRef::Region(slot.state.clone()));
             }

@@ -30,10 +30,8 @@ mod tests;
 
 mod pour;
 
+use super::parts::{WHOLE, part_of, proportional};
 use pour::{Vessel, pour};
-
-/// All of the demand, of a region, of a capacity.
-pub(crate) const WHOLE: u64 = 1 << 32;
 
 /// What [`Shares::needed`] says of a region whose endpoints must all be used, whatever their health.
 pub(crate) const EVERYBODY: u64 = u64::MAX;
@@ -55,7 +53,7 @@ pub(crate) struct Intake {
     pub(crate) rank: u32,
     /// Its weight inside its rank; zero gets nothing, in any path (evacuated, zero-weight, excluded).
     pub(crate) weight: u64,
-    /// The part of its counted endpoints that is usable and not degraded: see [`part`].
+    /// The part of its counted endpoints that is usable and not degraded: see [`part`](super::parts::part).
     pub(crate) healthy: u64,
     /// The part of its counted endpoints that is usable and degraded.
     pub(crate) degraded: u64,
@@ -124,14 +122,6 @@ pub(crate) struct Shares {
     pub(crate) needed: Box<[u64]>,
 }
 
-/// The part of [`WHOLE`] that `usable` is of `counted`; all when nothing is counted.
-///
-/// Endpoints without a verdict are in neither: a region of which nothing is known counts as healthy, and a thousand new
-/// endpoints change nothing until they have been seen.
-pub(crate) fn part(usable: u64, counted: u64) -> u64 {
-    if counted == 0 { WHOLE } else { scale(WHOLE, usable.min(counted), counted.into()) }
-}
-
 /// The weight, in steps of 1/64, that the endpoints of a region which are *not* usable get.
 ///
 /// None while the usable ones can carry what the region gets (`needed <= usable`), or while they are no fewer than
@@ -144,8 +134,8 @@ pub(crate) fn panic_step(needed: u64, usable: u64, threshold: u64) -> u64 {
     if usable >= threshold.min(WHOLE) || needed <= usable {
         return 0;
     }
-    let doubt = scale(PANIC_STEPS, threshold - usable, threshold.into());
-    let missing = scale(PANIC_STEPS, needed.min(WHOLE) - usable, (WHOLE - usable).into());
+    let doubt = proportional(PANIC_STEPS, threshold - usable, threshold);
+    let missing = proportional(PANIC_STEPS, needed.min(WHOLE) - usable, WHOLE - usable);
     doubt.min(missing)
 }
 
@@ -226,7 +216,7 @@ impl<'r> Pouring<'r> {
     /// What of its capacity the tier stands for.
     fn hard(&self, at: usize, tier: usize) -> u64 {
         let region = &self.regions[at];
-        region.capacity.map_or(WHOLE, |capacity| scale(capacity.min(WHOLE), region.tier(tier), WHOLE.into()))
+        region.capacity.map_or(WHOLE, |capacity| part_of(capacity.min(WHOLE), region.tier(tier)))
     }
 
     /// What the region may have of the demand for now.
@@ -327,7 +317,7 @@ impl<'r> Pouring<'r> {
         }
         pour(moving, over, |at, amount| {
             let [healthy, degraded] = &mut self.got[at];
-            let first = scale(amount, *healthy, u128::from(*healthy) + u128::from(*degraded));
+            let first = proportional(amount, *healthy, *healthy + *degraded);
             *healthy -= first;
             *degraded -= amount - first;
         });
@@ -372,11 +362,6 @@ impl<'r> Pouring<'r> {
 
 fn sum<T>(vessels: &[Vessel<T>]) -> u64 {
     vessels.iter().map(|one| one.room).sum()
-}
-
-/// `amount * part / whole`, rounded down; the part is at most the whole.
-fn scale(amount: u64, part: u64, whole: u128) -> u64 {
-    (u128::from(amount) * u128::from(part) / whole.max(1)) as u64
 }
 
 fn gcd(one: u64, other: u64) -> u64 {

@@ -100,11 +100,17 @@ impl Snapshot {
         }
     }
 
+    /// Whether a cluster's view has to be built again.
+    #[inline]
+    pub(crate) fn is_due(&self, place: u32, now: Instant) -> bool {
+        let handle = self.cluster(place);
+        handle.is_due(&handle.view(), now)
+    }
+
     /// Rebuilds the views whose time has come.
     pub(crate) fn rebuild_due_views(&self, now: Instant) {
         for place in 0..self.clusters.len() as u32 {
-            let handle = self.cluster(place);
-            if handle.is_due(&handle.view(), now) {
+            if self.is_due(place, now) {
                 self.rebuild_due_view(place, now);
             }
         }

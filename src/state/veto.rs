@@ -12,6 +12,7 @@
 //!              since  empty      until  until + ramp
 //! ```
 
+use super::ramp::passed;
 use crate::sync::{AtomicU64, Ordering, Padded};
 use crate::time::Instant;
 use std::time::Duration;
@@ -100,7 +101,7 @@ impl Veto {
         }
         // What it still had when it was called back.
         let (from, _) = self.left(steps, until);
-        let (gone, next) = part(steps - from, until, ramp, now);
+        let (gone, next) = passed(steps - from, until, ramp, now);
         (from + gone, next)
     }
 
@@ -111,20 +112,9 @@ impl Veto {
         if empty <= at {
             return (0, Instant::NEVER);
         }
-        let (gone, next) = part(steps, since, empty.since(since), at);
+        let (gone, next) = passed(steps, since, empty.since(since), at);
         (steps - gone, next)
     }
-}
-
-/// How many of the steps have passed of a time that began then, and when the next does.
-fn part(steps: u64, since: Instant, time: Duration, now: Instant) -> (u64, Instant) {
-    let passed = now.since(since);
-    if passed >= time || steps == 0 {
-        return (steps, Instant::NEVER);
-    }
-    let step = (passed.as_nanos() * u128::from(steps) / time.as_nanos()) as u64;
-    let due = (time.as_nanos() * u128::from(step + 1)).div_ceil(u128::from(steps));
-    (step, since.after(Duration::from_nanos(u64::try_from(due).unwrap_or(u64::MAX))))
 }
 
 #[cfg(all(test, contraflow_loom))]

@@ -91,8 +91,7 @@ impl View {
         let Shares { parts, shed, whole, needed } = shares;
         // Where nobody may be used nothing is shed either: that is another refusal.
         let shed = if shed == whole { 0 } else { shed };
-        let used = (0..).zip(&parts).filter(|(_, part)| part.total() > 0);
-        let shares = Weighted::new(used.map(|(place, part)| (place, part.total())));
+        let shares = weighted(&parts);
         let regions = (cluster.regions().iter().zip(handles).zip(intakes).zip(parts.iter().zip(&needed)))
             .map(|(((region, handle), intake), (&part, &needed))| {
                 let panic_below = part_of_ratio(failover.panic_below.get());
@@ -113,8 +112,7 @@ impl View {
         };
         let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
         let shares = share(&intakes, self.overprovisioning);
-        let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
-        (Weighted::new(used.map(|(place, part)| (place, part.total()))), shares.shed)
+        (weighted(&shares.parts), shares.shed)
     }
 
     /// The shares of the regions that are left to a request, if there were no others. `open` are those that it may go to, by place;
@@ -137,10 +135,14 @@ impl View {
             Intake { weight: if is_used { intake.weight } else { 0 }, trickle: 0, ..intake }
         };
         let intakes: Vec<Intake> = (0..).zip(&self.regions).map(intake).collect();
-        let shares = share(&intakes, self.overprovisioning);
-        let used = (0..).zip(&shares.parts).filter(|(_, part)| part.total() > 0);
-        Weighted::new(used.map(|(place, part)| (place, part.total())))
+        weighted(&share(&intakes, self.overprovisioning).parts)
     }
+}
+
+/// The regions that get anything, by place.
+fn weighted(parts: &[Part]) -> Weighted<u32> {
+    let used = (0..).zip(parts).filter(|(_, part)| part.total() > 0);
+    Weighted::new(used.map(|(place, part)| (place, part.total())))
 }
 
 /// Shares by Envoy's arithmetic. Hosts are counted by weight.

@@ -6,9 +6,9 @@
 
 use super::cluster::Common;
 use super::health::{Detector, Health, Live, Member, Phase};
-use super::life::Life;
+use super::life::{Life, Transition};
 use super::news::{Board, News, What};
-use super::parts::{WHOLE, part};
+use super::parts::{WHOLE, part, proportional};
 use super::standing::Standing;
 use crate::entropy::Entropy;
 use crate::id::{Epoch, Generation, Name};
@@ -25,11 +25,7 @@ pub(crate) struct Watch {
     /// From when on somebody should look.
     next_look: AtomicU64,
     inner: Meeting<Inner>,
-    /// Where what health has said is counted, for all regions of the cluster.
-    common: Arc<Common>,
-    board: Arc<Board>,
-    epochs: Arc<AtomicU64>,
-    entropy: Entropy,
+    reports: Reports,
     /// Cluster and region.
     names: (Name, Name),
 }
@@ -49,10 +45,17 @@ struct Inner {
 /// Where a watch of a region puts what it finds.
 #[derive(Clone, Debug)]
 pub(crate) struct Reports {
-    pub(crate) common: Arc<Common>,
-    pub(crate) board: Arc<Board>,
-    pub(crate) epochs: Arc<AtomicU64>,
-    pub(crate) entropy: Entropy,
+    common: Arc<Common>,
+    board: Arc<Board>,
+    epochs: Arc<AtomicU64>,
+    entropy: Entropy,
+}
+
+impl Reports {
+    pub(crate) fn new(common: &Arc<Common>, board: &Arc<Board>, epochs: &Arc<AtomicU64>, entropy: &Entropy) -> Self {
+        let (common, board) = (common.clone(), board.clone());
+        Reports { common, board, epochs: epochs.clone(), entropy: entropy.clone() }
+    }
 }
 
 /// What a table says of a region that is watched.
@@ -74,9 +77,8 @@ impl Watch {
             healths: Box::default(),
             live: Live::default(),
         };
-        let Reports { common, board, epochs, entropy } = reports;
         let next_look = AtomicU64::new(Instant::NEVER.as_nanos());
-        Watch { next_look, inner: Meeting::new(inner), common, board, epochs, entropy, names: (cluster, region) }
+        Watch { next_look, inner: Meeting::new(inner), reports, names: (cluster, region) }
     }
 
     /// Watches by another table from now on; what is known of endpoints that stay is kept. The part of the region that lives.
@@ -113,10 +115,14 @@ impl Watch {
     }
 
     fn look_at(&self, inner: &mut Inner, now: Instant) -> Option<u64> {
-        let verdicts = inner.detector.look(now, self.entropy.word());
+        let verdicts = inner.detector.look(now, self.reports.entropy.word());
         let live = inner.detector.live();
         let transitions = inner.live_on(live, now);
-        let next = [inner.detector.next_change(), inner.detector.next_sweep(), inner.next_transition(now)];
+        let next = [
+            inner.detector.next_change(),
+            inner.detector.next_sweep(),
+            inner.life.next_transition(now, &inner.failover),
+        ];
         let next = next.into_iter().min().unwrap_or(Instant::NEVER);
         self.next_look.store(next.as_nanos(), Ordering::Relaxed);
         if verdicts.is_empty() && transitions.is_empty() && live == inner.live {
@@ -124,7 +130,7 @@ impl Watch {
         }
         inner.live = live;
         let (cluster, region) = &self.names;
-        let epoch = Epoch::from_u64(self.epochs.load(Ordering::Relaxed));
+        let epoch = Epoch::from_u64(self.reports.epochs.load(Ordering::Relaxed));
         let generation = inner.generation;
         let found = verdicts.into_iter().map(What::Endpoint).chain(transitions.into_iter().map(What::Region));
         let news = found.map(|what| News {
@@ -135,9 +141,9 @@ impl Watch {
             epoch,
             what,
         });
-        self.board.put(news.collect());
+        self.reports.board.put(news.collect());
         // Release, and after all of it: a view that is built by this turn has seen what it counts.
-        self.common.turn.fetch_add(1, Ordering::Release);
+        self.reports.common.turn.fetch_add(1, Ordering::Release);
         Some(live.part())
     }
 
@@ -148,8 +154,9 @@ impl Watch {
         let Live { usable, counted, degraded } = inner.detector.live();
         let ceiling = inner.life.ceiling(now, &inner.failover);
         let next_change = inner.detector.next_change().min(inner.life.next_change(now, &inner.failover));
-        let degraded = if counted == 0 { 0 } else { part(degraded, counted) };
-        Standing { healthy: part(usable, counted), degraded, ceiling, next_change, phase: inner.life.phase() }
+        // Of nothing counted all is healthy, and nothing degraded.
+        let (healthy, degraded) = (part(usable, counted), proportional(WHOLE, degraded, counted));
+        Standing { healthy, degraded, ceiling, next_change, phase: inner.life.phase() }
     }
 }
 
@@ -162,7 +169,7 @@ impl Live {
 
 impl Inner {
     /// The life of the region, by how much of it lives and how many of its answers are good.
-    fn live_on(&mut self, live: Live, now: Instant) -> Vec<super::life::Transition> {
+    fn live_on(&mut self, live: Live, now: Instant) -> Vec<Transition> {
         let alive = live.part();
         let health = self.success_rate(now).map_or(alive, |rate| rate.min(alive));
         self.life.observe(health, now, &self.failover)
@@ -176,11 +183,6 @@ impl Inner {
         let is_in = |health: &&Arc<Health>| health.phase().0 == Phase::In;
         let counts = self.healths.iter().filter(is_in).map(|health| health.counts(now));
         let (ok, failed) = counts.fold((0, 0), |(ok, failed), one| (ok + one.0, failed + one.1));
-        (ok + failed >= MIN_REQUESTS).then(|| if failed == 0 { WHOLE } else { part(ok, ok + failed) })
-    }
-
-    /// When its life goes on by itself.
-    fn next_transition(&self, now: Instant) -> Instant {
-        self.life.next_transition(now, &self.failover)
+        (ok + failed >= MIN_REQUESTS).then(|| part(ok, ok + failed))
     }
 }

@@ -95,6 +95,11 @@ impl<R, T, E> Backend<R, T, E> {
         self.script.lock().steps.push_back(step);
     }
 
+    /// Usually does this from now on, after all that it was told to do once.
+    pub fn set_usual(&self, usual: Step<T, E>) {
+        self.script.lock().usual = usual;
+    }
+
     /// Says this from now on when it is asked whether it is ready.
     pub fn set_readiness(&self, readiness: Readiness<E>) {
         self.change(|script| script.readiness = readiness);

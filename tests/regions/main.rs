@@ -8,6 +8,7 @@ mod capacity;
 mod evacuation;
 mod home;
 mod practice;
+mod probes;
 mod residency;
 
 use contraflow::error::Reason;

@@ -138,8 +138,10 @@ impl<Q, L: Leaf<Q>> Asking<Q, L> {
                     pass.count_turned(turned.as_ref());
                     return Poll::Ready(Ok(()));
                 }
-                // What is sent in addition waits for nobody.
-                Some(Poll::Pending) if pass.hurries() => why = Some(Rejected::new(Reason::NoEndpoint).into()),
+                // What is sent in addition waits for nobody, and a probe would be none when the wait is over.
+                Some(Poll::Pending) if pass.hurries() || pass.is_there_to_probe() && !L::SHARED => {
+                    why = Some(Rejected::new(Reason::NoEndpoint).into());
+                }
                 Some(Poll::Pending) => {
                     if L::SHARED {
                         pass.count_turned(turned.as_ref());

@@ -132,8 +132,10 @@ impl Pass {
         let admission = match admission {
             Ok(admission) => admission,
             Err(refused) => {
+                // The place of a probe is not waited for: whoever came later would be none, where only probes may go.
+                let may_only_probe = self.may_only_probe(region, endpoint);
                 self.release_probe(region, endpoint);
-                return Err(refused);
+                return Err(if may_only_probe { NotAdmitted::AsProbe } else { refused });
             }
         };
         (self.region, self.endpoint, self.of_region, self.step) = (region, endpoint, Some(admission), Step::Placed);
@@ -181,11 +183,9 @@ impl Pass {
     /// Back to an endpoint that was asked before, if its limits still let it in.
     pub(crate) fn return_to(&mut self, standing: Standing) -> Result<(), Rejected> {
         if let Err(refused) = self.take(standing.region, standing.endpoint) {
-            let rejected = match refused {
-                NotAdmitted::ByEndpoint | NotAdmitted::ByShare | NotAdmitted::ByRate(_) => {
-                    self.rejected_uncounted(standing.region, refused.reason())
-                }
-                NotAdmitted::ByRegion(refused) => self.rejected_by_region(standing.region, refused.reason),
+            let rejected = match refused.uncounted() {
+                Some(after) => self.rejected_uncounted(standing.region, refused.reason(), after),
+                None => self.rejected_by_region(standing.region, refused.reason()),
             };
             self.tell_rejected(&rejected);
             return Err(rejected);

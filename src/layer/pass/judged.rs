@@ -32,6 +32,17 @@ impl Pass {
         Sent { began: self.began, took, is_probe }
     }
 
+    /// Whether it is a probe where only probes may go.
+    #[inline]
+    pub(super) fn may_only_probe(&self, region: u32, endpoint: u32) -> bool {
+        self.marks.has(Marks::IS_PROBE) && self.pin.endpoint_state(self.digest.cluster, region, endpoint).is_out()
+    }
+
+    /// The same where it stands.
+    pub(crate) fn is_there_to_probe(&self) -> bool {
+        self.may_only_probe(self.region, self.endpoint)
+    }
+
     /// It is no probe there after all.
     #[inline]
     pub(super) fn release_probe(&mut self, region: u32, endpoint: u32) {
@@ -52,7 +63,9 @@ impl Pass {
             let waited = now.since(self.began);
             let sent = self.sent(waited);
             outcome = self.state().abandon(sent, by_deadline, now);
-            self.pin.rebuild_due_views(now);
+            if self.pin.is_due(self.digest.cluster, now) {
+                self.pin.rebuild_due_view(self.digest.cluster, now);
+            }
             let is_superseded = self.is_superseded_after(waited);
             // What lost to a hedge was slow, not refused. And while a panic unwinds, another out of an algorithm would abort the
             // process.

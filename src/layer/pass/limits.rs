@@ -8,7 +8,7 @@ use super::{Pass, Standing, Step};
 use crate::decide::Passed;
 use crate::error::{Reason, Rejected};
 use crate::layer::held::{Counted, OfRoute};
-use crate::state::{Admission, Asker, BoundRef, Entered, HOLD, NotAdmitted, Refused, RouteHandle};
+use crate::state::{Admission, Asker, BoundRef, Entered, NotAdmitted, Refused, RouteHandle};
 use crate::table::Signal;
 use crate::time::{Instant, Sleep};
 use std::task::Waker;
@@ -19,9 +19,9 @@ pub(crate) struct Turned {
     /// None at the route's limit.
     place: Option<Standing>,
     refused: Refused,
-    /// Whether it was the route's or the region's limit, which count whom they refuse; an endpoint's own does not, nor does a
-    /// region's share of the retry budget.
-    is_counted: bool,
+    /// None where it was the route's or the region's limit, which count whom they refuse, and know when another try makes sense. An
+    /// endpoint's own limit does not, nor does a region's share of the retry budget, or its rate: after so long.
+    uncounted: Option<Duration>,
 }
 
 /// Why a request has no place.
@@ -68,7 +68,7 @@ impl Pass {
     #[cold]
     pub(super) fn unplaced_by_route(&self, refused: Refused) -> Unplaced {
         if refused.may_wait {
-            return Unplaced::Waits(Turned { place: None, refused, is_counted: true });
+            return Unplaced::Waits(Turned { place: None, refused, uncounted: None });
         }
         let rejected = self.rejected_by_route(refused.reason);
         self.tell_rejected(&rejected);
@@ -84,10 +84,13 @@ impl Pass {
     /// A limit let nobody in where the pass wanted to go; whether another candidate may be asked.
     pub(super) fn turn(&mut self, refused: NotAdmitted, passed: &mut Passed, turned: &mut Option<Turned>) -> bool {
         let (region, endpoint) = (self.region, self.endpoint);
+        if let NotAdmitted::AsProbe = refused {
+            return passed.add(region, endpoint);
+        }
         let this = Turned {
             place: Some(Standing { region, endpoint, record: self.record.take() }),
             refused: refused.into_refused(),
-            is_counted: matches!(refused, NotAdmitted::ByRegion(_)),
+            uncounted: refused.uncounted(),
         };
         if turned.is_none() {
             *turned = Some(this);
@@ -96,7 +99,7 @@ impl Pass {
         }
         match refused {
             NotAdmitted::ByRegion(_) | NotAdmitted::ByShare | NotAdmitted::ByRate(_) => passed.add_region(region),
-            NotAdmitted::ByEndpoint => passed.add(region, endpoint),
+            NotAdmitted::ByEndpoint | NotAdmitted::AsProbe => passed.add(region, endpoint),
         }
     }
 
@@ -120,9 +123,9 @@ impl Pass {
 
     /// Counts a refusal where it came from; what a caller who is refused for it is told.
     pub(super) fn count(&self, turned: &Turned) -> Rejected {
-        match &turned.place {
-            Some(place) if !turned.is_counted => self.rejected_uncounted(place.region, turned.refused.reason),
-            place => self.refuse_at(place.as_ref(), turned.refused.reason),
+        match (&turned.place, turned.uncounted) {
+            (Some(place), Some(after)) => self.rejected_uncounted(place.region, turned.refused.reason, after),
+            (place, _) => self.refuse_at(place.as_ref(), turned.refused.reason),
         }
     }
 
@@ -134,11 +137,11 @@ impl Pass {
         }
     }
 
-    /// An endpoint's limit counts nothing and keeps nobody out: its region may have room for all.
+    /// What refused it counts nothing and keeps nobody out: the region may have room for all.
     #[cold]
-    pub(super) fn rejected_uncounted(&self, region: u32, reason: Reason) -> Rejected {
+    pub(super) fn rejected_uncounted(&self, region: u32, reason: Reason, after: Duration) -> Rejected {
         let name = self.pin.table().cluster_at(self.digest.cluster).regions()[region as usize].name();
-        Rejected::by_limit(reason, Some(name), HOLD)
+        Rejected::by_limit(reason, Some(name), after)
     }
 
     #[cold]
@@ -289,6 +292,6 @@ impl Pass {
 impl Turned {
     /// What it was, for the one who is let in.
     pub(crate) fn take(&mut self) -> Turned {
-        Turned { place: self.place.take(), refused: self.refused, is_counted: self.is_counted }
+        Turned { place: self.place.take(), refused: self.refused, uncounted: self.uncounted }
     }
 }

@@ -3,6 +3,7 @@
 mod properties;
 
 use super::*;
+use crate::state::parts::part;
 
 /// A region of one rank of its own, with so many of a hundred endpoints healthy.
 fn region(rank: u32, healthy: u64) -> Intake {
@@ -17,7 +18,7 @@ fn ranks(healthy: &[u64]) -> Vec<Intake> {
 /// What each region gets, and what is shed, in parts of [`WHOLE`].
 fn of_whole(regions: &[Intake]) -> (Vec<u64>, u64) {
     let shares = share(regions, 140);
-    let all = |part: u64| scale(WHOLE, part, shares.whole.into());
+    let all = |part: u64| proportional(WHOLE, part, shares.whole);
     (shares.parts.iter().map(|one| all(one.total())).collect(), all(shares.shed))
 }
 

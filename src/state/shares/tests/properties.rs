@@ -1,7 +1,8 @@
 //! What holds for all regions, whatever their ranks, weights, health, ceilings and capacities.
 
 use super::of_whole;
-use crate::state::shares::{DEGRADED, HEALTHY, Intake, Shares, WHOLE, panic_step, part, share};
+use crate::state::parts::{WHOLE, part};
+use crate::state::shares::{DEGRADED, HEALTHY, Intake, Shares, panic_step, share};
 use proptest::option;
 use proptest::prelude::*;
 
