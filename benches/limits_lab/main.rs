@@ -35,73 +35,13 @@ mod shared;
 mod waiting;
 
 use algorithms::Algorithm;
-use clap::Parser;
-use contraflow::time::Clock;
-use shared::figures::Column;
-use shared::{report, runs};
+use shared::program::Program;
 use std::process::ExitCode;
 
 /// What is said of this lab's figures.
 const LEGEND: &str = "p99 is in units of the idle backend's; [in brackets] what a limit of 1 each refuses though nothing queues (Erlang's B)";
 
-/// Compares concurrency limits in simulated overload.
-#[derive(Debug, Parser)]
-struct Options {
-    /// Runs of each experiment, each with a seed of its own.
-    #[arg(long, default_value_t = 20)]
-    seeds: u64,
-    /// Experiments, by the beginnings of their names: E1,E3. Default: all.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
-    /// Algorithms, by name. Default: all.
-    #[arg(long, value_delimiter = ',', value_parser = by_name)]
-    algorithms: Vec<Algorithm>,
-    /// Prints tables for a page instead of a terminal.
-    #[arg(long)]
-    markdown: bool,
-    /// What cargo says.
-    #[arg(long, hide = true)]
-    bench: bool,
-}
-
-impl Options {
-    /// To see that it runs.
-    fn short() -> Self {
-        let only = vec!["E12".into(), "E13".into()];
-        Options { seeds: 1, only, algorithms: vec![Algorithm::Ours], markdown: false, bench: false }
-    }
-}
-
-fn by_name(name: &str) -> Result<Algorithm, String> {
-    let names = || Algorithm::ALL.map(Algorithm::name).join(", ");
-    Algorithm::ALL.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("the algorithms are {}", names()))
-}
-
 fn main() -> ExitCode {
-    let clock = Clock::std();
-    let began = clock.now();
-    let is = |name: &str| std::env::args().any(|arg| arg == name);
-    let is_measuring = is("--bench") && !is("--test");
-    let mut options = if is_measuring { Options::parse() } else { Options::short() };
-    if is_measuring {
-        if !mmck::validate(200.0) {
-            return ExitCode::FAILURE;
-        }
-    } else {
-        println!("one short run: see that it runs");
-    }
-    if options.algorithms.is_empty() {
-        options.algorithms = Algorithm::ALL.to_vec();
-    }
-    let experiments = runs::wanted(&experiments::ALL, &options.only);
-    if experiments.is_empty() {
-        eprintln!("the experiments are {}", experiments::ALL.map(|one| one.name).join(", "));
-        return ExitCode::FAILURE;
-    }
-    println!("{}", report::LEGEND);
-    println!("{LEGEND}");
-    let tables = runs::tables(&experiments, &options.algorithms, options.seeds);
-    runs::print(&tables, options.markdown);
-    eprintln!("\r{:.0} s", clock.now().since(began).as_secs_f64());
-    ExitCode::SUCCESS
+    let (columns, experiments) = (&Algorithm::ALL, &experiments::ALL);
+    Program { columns, experiments, short: &["E12", "E13"], legend: Some(LEGEND) }.run(|| mmck::validate(200.0))
 }

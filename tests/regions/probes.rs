@@ -61,7 +61,9 @@ fn all_are_probes(traffic: &Traffic) {
 fn who_waits_in_a_queue_is_no_probe() {
     let (traffic, hand, backends) = one_is_out(Some(Limit::fixed(1).queue(Queue::of(10))));
     let mut stack = stack(&traffic, &backends);
-    ["a", "b", "c"].iter().for_each(|name| backends[*name].set_usual(Step::Hold(())));
+    for name in ["a", "b", "c"] {
+        backends[name].set_usual(Step::Hold(()));
+    }
     let mut first = [Box::pin(stack.call(1))];
     poll_all(&mut first);
     hand.advance(seconds(12));
@@ -79,13 +81,19 @@ fn who_waits_in_a_queue_is_no_probe() {
 fn a_probe_that_finds_nobody_ready_goes_elsewhere() {
     let (traffic, hand, backends) = one_is_out(None);
     let mut stack = stack(&traffic, &backends);
-    ["a", "b", "c"].iter().for_each(|name| backends[*name].set_usual(Step::Hold(())));
-    ["a", "b", "c"].iter().for_each(|name| backends[*name].set_readiness(Readiness::Busy));
+    for name in ["a", "b", "c"] {
+        backends[name].set_usual(Step::Hold(()));
+    }
+    for name in ["a", "b", "c"] {
+        backends[name].set_readiness(Readiness::Busy);
+    }
     hand.advance(seconds(12));
     let mut calls: Vec<_> = (0..5).map(|number| Box::pin(stack.call(number))).collect();
     poll_all(&mut calls);
     all_are_probes(&traffic);
-    ["a", "b", "c"].iter().for_each(|name| backends[*name].set_readiness(Readiness::Ready));
+    for name in ["a", "b", "c"] {
+        backends[name].set_readiness(Readiness::Ready);
+    }
     poll_all(&mut calls);
     all_are_probes(&traffic);
     assert_eq!(traffic.status().clusters[0].regions[0].in_flight, 5, "all were sent");
@@ -97,7 +105,9 @@ fn a_probe_that_is_not_sent_gives_its_place_back() {
     let (traffic, hand, backends) = one_is_out(None);
     hand.advance(seconds(12));
     let mut stack = stack(&traffic, &backends);
-    ["b", "c"].iter().for_each(|name| backends[*name].set_usual(Step::Hold(())));
+    for name in ["b", "c"] {
+        backends[name].set_usual(Step::Hold(()));
+    }
     backends["a"].set_readiness(Readiness::Busy);
     for number in 0..5 {
         let mut call = [Box::pin(stack.call(number))];
