@@ -34,7 +34,7 @@
 //! | [`outlier`](crate::table::Knobs::outlier) | off | Whose fault a failure is only its owner knows. Where it is on: Envoy's five in a row, 10 s window, 30 s to 300 s out, its volumes; half of a region at most, since a region is the unit that fails over here, where Envoy's 10% is of a cluster. |
 //! | a failover's `overprovisioning`, `panic_below` | 140%, 50% | Envoy's. |
 //! | a failover's `fail_below`, `recover_above`, `hold`, `ramp` | 50%, 70%, 60 s, 120 s | A gap and a hold that keepalived and GCP have and no proxy has (GCP undrains at 35% after it drained at 25%, for 60 s); two minutes is eight of a thousand a second for cold caches. |
-//! | a failover's `drain`, `trickle` | 10 s, none | A drain is for regions that still work; a standby that serves costs what its owner has to say. |
+//! | a failover's `drain`, `trickle` | 1 s, none | A region that is too sick fails what it still gets: with 10 s the lab's grey region needs 6.5 s to be under 1% of errors, with 1 s 1.1 s. A standby that serves costs what its owner has to say. |
 //! | Maglev [`size`](crate::table::Maglev::size) | the first of 1021 .. 655 373 that is at least 100 x sum / least weight | The rule of thumb `M > 100 N` keeps shares within 1% and a slot; Envoy's fixed 65 537 is 262 kB even for three endpoints. |
 //! | Maglev [`max_load_percent`](crate::table::Maglev::max_load_percent) | unbounded | As Envoy. A bound of 125 to 200 trades stickiness for evenness. |
 //! | decay of response times | 10 s | Finagle and tower. |

@@ -66,7 +66,7 @@
 //! | phase | what it may have | goes on when |
 //! |---|---|---|
 //! | up | what its health and rank give it | its health is below `fail_below` (50%) |
-//! | failing | that, less and less, over 10 s | its health is `recover_above` (70%) |
+//! | failing | that, less and less, over a second | its health is `recover_above` (70%) |
 //! | holding | what the drain has left | it has been so for 60 s; twice as long each time it fails again, at most 10 minutes |
 //! | returning | 1/64 more every 1.9 s, over 120 s | it is all back; a dip fails it again |
 //!

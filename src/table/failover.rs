@@ -40,7 +40,11 @@ pub struct Failover {
     ///
     /// At 120 s a region of 1000 requests a second gets 8 more each second, which is what cold caches have to bear.
     pub ramp: Duration,
-    /// How long a failing region takes to lose what its health still lets it have. Default: 10 s. Zero for at once.
+    /// How long a failing region takes to lose what its health still lets it have. Default: 1 s. Zero for at once.
+    ///
+    /// Too sick to serve, it fails what it still gets: 10 s of it cost a region that fails 30% three hundred requests in a thousand a
+    /// second more than 1 s (`cargo bench --bench failover_lab -- --only grey`). Longer where the others need time to warm up; an
+    /// operator takes that time with [`Evacuation::over`](crate::Evacuation::over).
     pub drain: Duration,
     /// The part of the cluster's requests that a region of a later rank gets while it is not needed, so that it is warm when it
     /// is. Default: 0. At most 10%.
@@ -72,7 +76,7 @@ impl Default for Failover {
             hold: Duration::from_secs(60),
             max_hold: Duration::from_secs(600),
             ramp: Duration::from_secs(120),
-            drain: Duration::from_secs(10),
+            drain: Duration::from_secs(1),
             trickle: Ratio::ZERO,
             shares: SharesBy::Waterfall,
         }

@@ -32,7 +32,11 @@ fn run(by_hand: bool, table: &Table, requests: &[Request<()>], fails: &[bool], s
     };
     let protocol = Plain::new(http_facts);
     let mut one = traffic.layers(protocol).per_endpoint(&make);
-    let layers = ServiceBuilder::new().layer(traffic.route(protocol)).layer(traffic.failover());
+    let layers = ServiceBuilder::new()
+        .layer(traffic.route(protocol))
+        .layer(traffic.limit())
+        .layer(traffic.retry())
+        .layer(traffic.failover());
     let mut composed = layers.service(PerEndpoint::new(&make));
     let mut answers = Vec::new();
     for (number, request) in requests.iter().enumerate() {
