@@ -38,6 +38,7 @@ fn main() {
     let pace = Pace::of(201, Duration::from_micros(500));
     one_thread(&pace);
     retries(&pace);
+    health(&pace);
     bodies(&pace);
     sizes(&pace);
     two_threads(&pace);
@@ -289,6 +290,18 @@ fn retries(pace: &Pace) {
     note("retryable beside that and sent once", median(&again) - median(&sent_once) - median(&copy), " ns");
     bar("retryable, held", ratio(&again, &tower), "", 1.0);
     bar("retryable, cloned per request", ratio(&again_cloned, &tower_cloned), "", 0.80);
+}
+
+/// What it costs that a region is watched: its endpoints' windows, and a look whether it is time to look.
+fn health(pace: &Pace) {
+    let watched = {
+        let spec = SMALL.spec().outlier(contraflow::Outlier::default());
+        traffic_by(spec.build().expect("a sound table"), clock())
+    };
+    let stack = |traffic: &Traffic| traffic.layers(Repeated { is_idempotent: false }).passthrough(Echo);
+    let [alone, watched] =
+        pace.measure([held(stack(&traffic(SMALL)), http_request(), same), held(stack(&watched), http_request(), same)]);
+    bar("a region that is watched", median(&watched) - median(&alone), " ns", 15.0);
 }
 
 /// Answers with the request's headers and body.

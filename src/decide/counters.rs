@@ -17,8 +17,6 @@ pub(super) enum Tickets {
 pub(super) struct Live<'a> {
     pub(super) handle: &'a ClusterHandle,
     pub(super) latest_veto: &'a LatestVeto,
-    /// How many probes at once may reach an endpoint; zero for who takes none.
-    pub(super) probes: u32,
     pub(super) avoided: u8,
     pub(super) now: Instant,
     pub(super) tickets: Tickets,
@@ -57,8 +55,8 @@ impl Loads for Live<'_> {
         self.endpoint(region, endpoint).cost(self.now)
     }
 
-    fn takes_probe(&self, _: u32, region: u32, endpoint: u32) -> bool {
-        self.probes > 0 && self.endpoint(region, endpoint).try_probe(self.probes)
+    fn takes_probe(&self, _: u32, region: u32, endpoint: u32, at_once: u32) -> bool {
+        matches!(self.tickets, Tickets::Send) && self.endpoint(region, endpoint).try_probe(at_once)
     }
 
     #[inline]

@@ -414,8 +414,7 @@ impl Snapshot {
         if handle.sheds(&handle.view(), priority, draws) {
             return Err(Reason::Capacity);
         }
-        let live =
-            |avoided| Live { handle, latest_veto: self.latest_veto(), probes: 0, avoided, now, tickets: Tickets::Take };
+        let live = |avoided| Live { handle, latest_veto: self.latest_veto(), avoided, now, tickets: Tickets::Take };
         let follow = |avoided| choose_following(self, digest, &handle.view(), &live(avoided), draws, passed);
         match follow(digest.avoided) {
             Err(_) if digest.avoided > 0 => follow(0),
@@ -438,8 +437,7 @@ impl Snapshot {
     ) -> Result<Decision, Reason> {
         let cluster = digest.cluster;
         let handle = self.cluster(cluster);
-        let probes = if matches!(tickets, Tickets::Send) { self.table().cluster_at(cluster).probes() } else { 0 };
-        let loads = Live { handle, latest_veto: self.latest_veto(), probes, avoided: digest.avoided, now, tickets };
+        let loads = Live { handle, latest_veto: self.latest_veto(), avoided: digest.avoided, now, tickets };
         let mut view = handle.view();
         if handle.is_due(&view, now) {
             if matches!(tickets, Tickets::Look) {

@@ -13,7 +13,7 @@ pub(crate) trait Loads {
     /// The cost of one more request at an endpoint, in nanoseconds.
     fn cost(&self, region: u32, endpoint: u32) -> u64;
     /// Takes the place of a probe at an endpoint that waits for one, the first of the view's list by this number.
-    fn takes_probe(&self, number: u32, region: u32, endpoint: u32) -> bool;
+    fn takes_probe(&self, number: u32, region: u32, endpoint: u32, at_once: u32) -> bool;
     /// Whether an operator has taken the region out.
     fn is_vetoed(&self, region: u32) -> bool;
 }
@@ -73,7 +73,7 @@ impl Loads for Recorded {
         self.load(endpoint)
     }
 
-    fn takes_probe(&self, number: u32, _: u32, _: u32) -> bool {
+    fn takes_probe(&self, number: u32, _: u32, _: u32, _: u32) -> bool {
         u32::from(self.readings.probe) == number + 1
     }
 

@@ -30,7 +30,9 @@ pub(super) fn choose_probe(
     let is_home = |region: u32| key.is_none_or(|key| home(cluster, view, open, region, key) == Some(region));
     let may = |region: u32, endpoint: u32| open >> region & 1 == 1 && !passed.has(region, endpoint) && is_home(region);
     let (number, &(place, endpoint)) = (0..).zip(&view.probing).find(|&(number, &(region, endpoint))| {
-        number < u32::from(u16::MAX) && may(region, endpoint) && loads.takes_probe(number, region, endpoint)
+        number < u32::from(u16::MAX)
+            && may(region, endpoint)
+            && loads.takes_probe(number, region, endpoint, cluster.probes())
     })?;
     let share = view.shares.iter().find(|region| *region.target == place).map_or(0, |region| region.weight);
     let share = Share::of(share, view.shares.total().max(1));

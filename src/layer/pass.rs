@@ -314,8 +314,11 @@ impl Pass {
         };
         let took = now.since(self.began);
         self.step = Step::Answered;
-        self.judge(outcome, took, now);
+        let sent = self.sent(took);
         let state = self.pin.endpoint_state(self.digest.cluster, self.region, self.endpoint);
+        if state.judge(outcome, sent, now) {
+            self.follow_health(now);
+        }
         if outcome == Outcome::Success && (state.region().has_spent() || self.marks.has(Marks::IS_HEDGED)) {
             self.succeed(took);
         }

@@ -40,7 +40,9 @@ impl Pass {
         }
         let place = self.pin.first_place(&self.digest, self.priority(), self.draws, self.began);
         let (region, endpoint, is_probe) = place.map_err(First::Rejected)?;
-        self.marks.set(Marks::IS_PROBE, is_probe);
+        if is_probe {
+            self.marks.set(Marks::IS_PROBE, true);
+        }
         self.take(region, endpoint).map_err(|refused| First::At { region, endpoint, refused })
     }
 

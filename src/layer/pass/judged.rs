@@ -20,8 +20,14 @@ impl Pass {
     pub(super) fn judge(&mut self, outcome: Outcome, took: Duration, now: Instant) {
         let sent = self.sent(took);
         if self.state().judge(outcome, sent, now) {
-            self.pin.rebuild_due_view(self.digest.cluster, now);
+            self.follow_health(now);
         }
+    }
+
+    /// What may be used has changed: the view of its cluster follows.
+    #[cold]
+    pub(super) fn follow_health(&self, now: Instant) {
+        self.pin.rebuild_due_view(self.digest.cluster, now);
     }
 
     /// How it was sent, with the place of a probe that its judgement gives back.
