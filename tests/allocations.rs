@@ -11,11 +11,11 @@ use bytes::Bytes;
 use contraflow::error::Reason;
 use contraflow::layer::{Held, HostPolicy, Origin, Passthrough};
 use contraflow::protocol::ResponseBody;
-use contraflow::table::{Backoff, KeySource, Maglev, Queue, ReleaseOn, Scope, Successes};
+use contraflow::table::{Backoff, Capacity, KeySource, Maglev, Queue, ReleaseOn, Scope, Successes};
 use contraflow::time::Clock;
 use contraflow::{
-    Draws, Entropy, Error, Facts, Grpc, Http, Limit, Match, Outcome, Pick, Plain, Priority, Ratio, Rejected, Retry,
-    RetryBudget, Sticky, Table, TableSpec, Traffic,
+    Draws, Entropy, Error, Facts, Grpc, Http, Limit, Match, Outcome, Outlier, Pick, Plain, Priority, Ratio, Rejected,
+    Retry, RetryBudget, Sticky, Table, TableSpec, Traffic,
 };
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
@@ -293,6 +293,24 @@ fn a_stack_over_http_allocates_nothing_to_the_end_of_the_body() {
         let stack = traffic.layers(Http).passthrough(Client);
         assert_calls_allocate_nothing("left at the head", stack, &request, left);
     }
+}
+
+/// I-61: also where regions are watched, declare what they take and keep requests, as long as nothing is due.
+#[test]
+fn a_stack_that_watches_its_regions_allocates_nothing() {
+    let mut spec = SMALL.spec().outlier(Outlier::default()).resident(Match::new().header("x-none", "1"), ["region-0"]);
+    let regions = spec.clusters.iter_mut().flat_map(|cluster| &mut cluster.regions);
+    let names: Vec<String> = regions
+        .map(|region| {
+            region.capacity = Some(Capacity::Rps(4_000_000_000));
+            region.name.clone()
+        })
+        .collect();
+    spec.residency[0].regions = names;
+    let traffic = Traffic::with_sources(spec.build().expect("a sound table"), Clock::manual().0, Entropy::seeded(1));
+    let stack = traffic.layers(plain()).passthrough(same());
+    assert_calls_allocate_nothing("watched", stack, &7, drop);
+    assert_eq!(traffic.status().clusters[0].regions[0].requests_per_second.map(|rate| rate > 0), Some(true));
 }
 
 /// The small table, whose routes retry at once.
