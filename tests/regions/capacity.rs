@@ -95,3 +95,26 @@ fn a_fleet_divides_what_all_may_ask_for() {
     assert_eq!(Capacity::fleet(Capacity::Rps(10)).instances(50), Capacity::Rps(1));
     assert_eq!(Capacity::fleet(Capacity::Share(Ratio::ONE)).instances(50), Capacity::Share(Ratio::ONE));
 }
+
+/// I-18: what is declared caps a limit that is higher, also one that comes by a later table, and with half of it out half of that.
+#[test]
+fn what_is_declared_caps_the_limit_of_the_region() {
+    let (traffic, _) = capacities(&[Some(Capacity::InFlight(3)), None, None]);
+    let publish = |capacity| {
+        traffic.edit(|spec| {
+            let region = spec.cluster_mut("api")?.region_mut("eu")?;
+            (region.limit, region.capacity) = (Some(contraflow::Limit::fixed(100)), capacity);
+            Ok(())
+        })
+    };
+    publish(Some(Capacity::InFlight(3))).expect("sound");
+    let mut stack = stack(&traffic);
+    (0..8).for_each(|_| ask(&mut stack).expect("there is always somebody"));
+    assert_eq!(in_flight(&traffic), [3, 5, 0]);
+    publish(Some(Capacity::InFlight(5))).expect("sound");
+    (0..8).for_each(|_| ask(&mut stack).expect("there is always somebody"));
+    assert_eq!(in_flight(&traffic), [5, 11, 0]);
+    publish(None).expect("sound");
+    (0..8).for_each(|_| ask(&mut stack).expect("there is always somebody"));
+    assert_eq!(in_flight(&traffic), [13, 11, 0]);
+}
